@@ -1,0 +1,209 @@
+"""What a claim measures: numbers checked, copied, and small enough to be judged again later."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: Up to this many numbers are stored one by one; more are stored as a summary.
+STORED = 64
+#: A magnitude above this is a diverged computation, not a measurement or a bound.
+LIMIT = 1e100
+#: Integers beyond this are not exact as 64-bit floats.
+EXACT = 2**53
+
+
+class ClaimError(ValueError):
+    """A claim, a rule or a stored record that the ledger refuses; the message says why."""
+
+
+def number(value: bool | int | float, digits: int = 4) -> str:
+    """Print a number for a reader: integers in full, other floats to `digits` figures."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def glimpse(value: Any) -> str:
+    """Show any object on one short line, for error messages.
+
+    Never raises, whatever the object's own repr does.
+    """
+    shape = getattr(value, "shape", ())
+    if shape:
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    try:
+        line = " ".join(repr(value).split())
+    except Exception:  # a foreign repr may fail in any way; the message must still come out
+        return f"an object of type {type(value).__name__}"
+    return line if len(line) <= 80 else line[:77] + "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Finite real numbers or truth values, copied, with what the rules need to judge them.
+
+    `shape` is () for a single value. `low`, `high` are the exact extremes (Python scalars),
+    `mean` the arithmetic mean, `std` the sample standard deviation (0 for a single value).
+    `values` holds all numbers in C order when there are at most 64, otherwise None.
+    """
+
+    shape: tuple[int, ...]
+    low: bool | int | float
+    high: bool | int | float
+    mean: float
+    std: float
+    values: tuple[bool | int | float, ...] | None
+
+    @property
+    def n(self) -> int:
+        """How many numbers were measured."""
+        return math.prod(self.shape)
+
+    @property
+    def truth(self) -> bool:
+        """Whether these are truth values rather than numbers."""
+        return isinstance(self.low, bool)
+
+    @property
+    def text(self) -> str:
+        """The measurement on one line, without a unit."""
+        if self.n == 1:
+            return number(self.low)
+        if self.truth:
+            return f"{round(self.mean * self.n)} of {self.n} true"
+        if self.low == self.high:
+            return f"{number(self.low)} (all {self.n})"
+        return f"mean {number(self.mean)} [{number(self.low)}, {number(self.high)}], n = {self.n}"
+
+    def record(self) -> dict[str, Any]:
+        """Return what is stored: `{"value": ...}` (nested lists) or `{"summary": {...}}`."""
+        if self.values is not None:
+            return {"value": np.array(self.values, dtype=object).reshape(self.shape).tolist()}
+        summary = {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
+        return {"summary": {"n": self.n, "shape": list(self.shape), **summary}}
+
+    @classmethod
+    def of(cls, value: Any) -> "Measurement":
+        """Check and copy a number, a truth value, an array, a tensor or (nested) lists of them.
+
+        Raises ClaimError for anything empty, ragged, masked, not finite, complex, of mixed or
+        unknown type, above 1e100 in magnitude, or not exact in 64 bits.
+        """
+        if isinstance(value, cls):
+            return value
+        array = _array(value)
+        if array.size == 0:
+            raise ClaimError(f"it is empty (shape {array.shape}): nothing was measured")
+        if not np.isfinite(array).all():
+            bad = int(array.size - np.isfinite(array).sum())
+            raise ClaimError(f"it holds NaN or infinity ({bad} of {array.size} values)")
+        low, high = array.min().item(), array.max().item()
+        if low < -LIMIT or high > LIMIT:
+            raise ClaimError(f"its magnitude exceeds {LIMIT:g}: the computation diverged")
+        if array.size <= STORED:
+            values = tuple(array.ravel().tolist())
+            return cls(array.shape, low, high, *_moments(values), values)
+        std = float(np.std(array, ddof=1, dtype=np.float64))
+        return cls(array.shape, low, high, float(np.mean(array, dtype=np.float64)), std, None)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Measurement":
+        """Rebuild a measurement from its stored form.
+
+        Raises ClaimError if the record is malformed or its summary contradicts itself.
+        """
+        if ("value" in record) == ("summary" in record):
+            raise ClaimError("a stored measurement has either a value or a summary")
+        if "value" in record:
+            measurement = cls.of(record["value"])
+            if measurement.n > STORED:
+                raise ClaimError(f"more than {STORED} numbers are stored as a summary")
+            return measurement
+        return _from_summary(record["summary"])
+
+
+def _from_summary(summary: dict[str, Any]) -> Measurement:
+    """Rebuild a measurement of more than 64 numbers; no real sample can have another form."""
+    ends = Measurement.of([summary["min"], summary["max"]])
+    spread = Measurement.of([summary["mean"], summary["std"]])
+    (low, high), (mean, std), shape = ends.values, spread.values, tuple(summary["shape"])
+    n, slack = math.prod(shape), 1e-9 * (abs(low) + abs(high))
+    largest_std = (high - low) / 2 * math.sqrt(n / max(n - 1, 1))  # Popoviciu's inequality
+    if not (
+        n == summary["n"]
+        and n > STORED
+        and low - slack <= mean <= high + slack
+        and 0 <= std <= largest_std + slack
+    ):
+        raise ClaimError(f"its summary contradicts itself: {json.dumps(summary, sort_keys=True)}")
+    return Measurement(shape, low, high, float(mean), float(std), None)
+
+
+def _moments(values: tuple[bool | int | float, ...]) -> tuple[float, float]:
+    """Mean and sample standard deviation, with sums rounded once: the same on every machine."""
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((v - mean) ** 2 for v in values)
+    return mean, math.sqrt(squares / max(len(values) - 1, 1))
+
+
+def _array(value: Any) -> np.ndarray:
+    """Copy a value into an array of booleans, integers or 64-bit floats."""
+    if hasattr(value, "detach"):  # a torch tensor; torch itself is not imported here
+        try:
+            value = value.detach().cpu().numpy()
+        except (TypeError, RuntimeError) as error:
+            raise ClaimError(f"this tensor has no NumPy form ({error}); convert it") from error
+    if isinstance(value, list | tuple):
+        return _stack([_array(part) for part in value])
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ClaimError("it has masked elements, which hide values; pass .compressed()")
+    if not isinstance(value, bool | int | float) and not hasattr(value, "__array__"):
+        raise ClaimError(
+            f"it is of type {type(value).__name__}; expected a number, a truth value, "
+            "an array, a tensor or a list of numbers"
+        )
+    try:
+        return _plain(np.array(value, subok=False))
+    except (TypeError, OverflowError) as error:
+        raise ClaimError(f"it has no NumPy form ({error}); convert it") from error
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Let through booleans, integers and floats of up to 64 bits; explain the others."""
+    if array.dtype.kind in "biu":
+        return array
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+        return array.astype(np.float64)
+    hint = {
+        "c": "complex numbers have no order; take the modulus or the real part",
+        "f": "convert it to float64 first",
+        "O": "use integers that fit into 64 bits, or floats",
+        "U": "strings are not measurements",
+    }.get(array.dtype.kind, "expected booleans, integers or floats")
+    raise ClaimError(f"its elements are of type {array.dtype}: {hint}")
+
+
+def _stack(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Stack the converted elements of a list without changing any value."""
+    parts = list(parts)
+    if not parts:
+        return np.empty(0)
+    shapes = sorted({part.shape for part in parts})
+    if len(shapes) > 1:
+        raise ClaimError(f"it is ragged: elements of shapes {shapes[0]} and {shapes[1]}")
+    kinds = {part.dtype.kind for part in parts}
+    if "b" in kinds and len(kinds) > 1:
+        raise ClaimError("it mixes truth values with numbers")
+    stacked = np.stack(parts)
+    integers = [part for part in parts if part.dtype.kind in "iu"]
+    if stacked.dtype.kind == "f" and any(
+        ((part > EXACT) | (part < -EXACT)).any() for part in integers
+    ):
+        raise ClaimError("it mixes floats with integers above 2**53, which floats cannot hold")
+    return stacked
