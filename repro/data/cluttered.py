@@ -1,0 +1,187 @@
+"""Handwritten digits over real textures, among strokes and pieces of other digits.
+
+Every step is integer arithmetic on grey levels 0..255, so that the images are the same, byte
+for byte, on every machine: no sum depends on its order, no rounding on the instruction set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repro.data.digits import digits, table
+from repro.data.files import packaged, pixels
+from repro.data.split import Split
+
+TEXTURES = ("brick", "grass", "gravel")
+#: Columns of the 512x512 textures that training and test backgrounds are cut from.
+COLUMNS = {"train": (0, 340), "test": (340, 512)}
+WIDEST = min(stop - start for start, stop in COLUMNS.values())
+#: Grey levels: background 0..99; strokes and pieces 60..119; the digit 200..255.
+BACKGROUND = 100
+CLUTTER = (60, 120)
+INK = (200, 256)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """The arguments of :func:`cluttered_digits` that shape an image."""
+
+    size: int
+    digit: tuple[int, int]
+    shift: int | None
+    fragments: int
+    strokes: int
+
+
+def cluttered_digits(
+    n_train: int = 2000,
+    n_test: int = 1000,
+    size: int = 32,
+    seed: int = 0,
+    *,
+    digit: tuple[int, int] = (20, 26),
+    shift: int | None = 2,
+    fragments: int = 2,
+    strokes: int = 2,
+) -> Split:
+    """Real digits on real textures among distractors: a synthetic recognition task.
+
+    Generator, in this order, for each image: a random window of a brick, grass or gravel
+    photograph, mirrored at random, as a dark background (grey levels 0..99); ``strokes``
+    straight lines, 1 to 3 pixels thick, and ``fragments`` 5x5 pieces of other 8x8 digits,
+    enlarged like a digit, anywhere, each of one random level 60..119; on top of all one whole
+    digit, enlarged bilinearly to a random size, of one random level 200..255. Training and
+    test images use different handwritten digits and different parts of the photographs.
+
+    Args:
+        n_train: number of training images, 1 or more.
+        n_test: number of test images, 1 or more.
+        size: height and width in pixels, from ``digit[1]`` to 172.
+        seed: chooses everything random, and the digits' split (:func:`repro.data.digits`).
+        digit: smallest and largest side of the enlarged digit in pixels, 8 or more.
+        shift: largest distance in pixels, along each axis, of the digit's box from the middle
+            of the image, 0 or more; None lets it lie anywhere, which is much harder to learn.
+        fragments: pieces of other digits in each image, 0 or more.
+        strokes: lines in each image, 0 or more.
+
+    Returns:
+        Images float32 (N, 1, size, size), multiples of 1/255 in [0, 1]; labels int64 (N,) in
+        0..9. ``extras`` holds, with ``_train`` and ``_test`` appended: ``box`` (N, 3), top, left
+        and side of the digit in pixels; ``digit`` (N,), its row in scikit-learn's table;
+        ``texture`` (N, 3), number in :data:`TEXTURES`, first row and column of the window.
+
+    Raises:
+        ValueError: a number or size outside the ranges above.
+
+    Source: digits from scikit-learn (UCI, CC BY 4.0); textures from scikit-image (CC0).
+    """
+    recipe = _Recipe(size, digit, shift, fragments, strokes)
+    _check(n_train, n_test, recipe)
+    split = digits(seed)
+    parts = {}
+    for number, (part, n) in enumerate((("train", n_train), ("test", n_test))):
+        rng = np.random.default_rng([seed, number])
+        parts[part] = _compose(rng, split.extras[f"index_{part}"], n, COLUMNS[part], recipe)
+    extras = {f"{name}_{part}": a for part in parts for name, a in parts[part][2].items()}
+    return Split(*parts["train"][:2], *parts["test"][:2], extras)
+
+
+def _compose(rng, rows, n, columns, recipe):
+    """Images, labels and ground truth of one part (see :func:`cluttered_digits`)."""
+    counts, labels = table()
+    image, texture = _backgrounds(rng, n, recipe.size, columns)
+    for _ in range(recipe.strokes):
+        image = _blend(rng, image, _stroke(rng, n, recipe.size), CLUTTER)
+    for _ in range(recipe.fragments):
+        pieces = _pieces(rng, counts[rng.choice(rows, n)])
+        image = _blend(rng, image, _enlarge(pieces, _boxes(rng, n, recipe), recipe.size), CLUTTER)
+    # Every digit is used equally often, give or take one.
+    chosen = rng.permutation(np.resize(rng.permutation(rows), n))
+    box = _boxes(rng, n, recipe, recipe.shift)
+    image = _blend(rng, image, _enlarge(counts[chosen], box, recipe.size), INK)
+    x = image.astype(np.float32)[:, None] / np.float32(255)
+    return x, labels[chosen], {"box": box, "digit": chosen, "texture": texture}
+
+
+def _backgrounds(rng, n, size, columns):
+    """Windows (n, size, size) of 0..BACKGROUND - 1, and where they come from (n, 3)."""
+    photos = np.stack([pixels(packaged("skimage", f"data/{name}.png")) for name in TEXTURES])
+    which = rng.integers(len(TEXTURES), size=n)
+    top = rng.integers(photos.shape[1] - size + 1, size=n)
+    left = rng.integers(columns[0], columns[1] - size + 1, size=n)
+    mirrored = rng.integers(2, size=(n, 1))
+    steps = np.arange(size)
+    r = top[:, None] + steps
+    c = left[:, None] + np.where(mirrored, size - 1 - steps, steps)
+    window = photos[which[:, None, None], r[:, :, None], c[:, None, :]].astype(np.int32)
+    return window * BACKGROUND // 256, np.stack([which, top, left], axis=1)
+
+
+def _boxes(rng, n, recipe, shift=None):
+    """Random squares (n, 3), top, left and side, inside the image, near its middle if asked."""
+    side = rng.integers(recipe.digit[0], recipe.digit[1] + 1, size=(n, 1))
+    low, high = np.zeros_like(side), recipe.size - side
+    if shift is not None:
+        low, high = np.maximum(low, high // 2 - shift), np.minimum(high, high // 2 + shift)
+    return np.hstack([rng.integers(low, high + 1, size=(n, 2)), side])
+
+
+def _pieces(rng, counts):
+    """The digits with all but a random 5x5 window set to zero, (n, 8, 8)."""
+    corner = rng.integers(4, size=(len(counts), 2, 1))
+    inside = (np.arange(8) >= corner) & (np.arange(8) < corner + 5)
+    return counts * inside[:, 0, :, None] * inside[:, 1, None, :]
+
+
+def _enlarge(counts, box, size):
+    """Coverage (n, size, size) in 0..255 of 8x8 digits drawn bilinearly into their boxes.
+
+    Interpolation is a product with hat weights in 64ths along each axis: counts of 0..16 times
+    64 times 64 give 0..65536, exact in int32.
+    """
+    rows, cols = (_hats(box[:, axis], box[:, 2], size) for axis in (0, 1))
+    return rows @ counts.astype(np.int32) @ cols.transpose(0, 2, 1) * 255 // 65536
+
+
+def _hats(start, side, size):
+    """Weights (n, size, 8) in 0..64 of source cells for pixels, for squares at ``start``."""
+    offset = np.arange(size) - start[:, None]
+    centre = (2 * offset + 1) * 256 // side[:, None] - 32  # in 64ths of a source cell
+    weights = np.maximum(0, 64 - np.abs(centre[:, :, None] - 64 * np.arange(8)))
+    inside = (offset >= 0) & (offset < side[:, None])
+    return (weights * inside[:, :, None]).astype(np.int32)
+
+
+def _stroke(rng, n, size):
+    """Coverage (n, size, size), 0 or 255, of a random line in each image; a point draws none."""
+    start, end = rng.integers(size, size=(2, n, 2, 1, 1))
+    thickness = rng.integers(1, 3, size=(n, 1, 1))
+    d, p = end - start, np.indices((size, size)) - start
+    length2 = (d * d).sum(axis=1)
+    along = (d * p).sum(axis=1)
+    across = d[:, 0] * p[:, 1] - d[:, 1] * p[:, 0]
+    near = 4 * across**2 <= thickness**2 * length2
+    return 255 * (near & (along >= 0) & (along <= length2) & (length2 > 0))
+
+
+def _blend(rng, image, coverage, levels):
+    """The image with ink of one random grey level a picture laid over it, rounded down."""
+    ink = rng.integers(*levels, size=(len(image), 1, 1))
+    return (image * (255 - coverage) + ink * coverage) // 255
+
+
+def _check(n_train: int, n_test: int, recipe: _Recipe) -> None:
+    low, high = recipe.digit
+    asked = f"got {recipe}, n_train={n_train}, n_test={n_test}"
+    rules = {
+        "n_train and n_test must be 1 or more": min(n_train, n_test) >= 1,
+        "digit must be two sides in pixels, 8 <= smallest <= largest": 8 <= low <= high,
+        f"size must be from the largest digit to {WIDEST} pixels": high <= recipe.size <= WIDEST,
+        "shift must be None or 0 or more pixels": recipe.shift is None or recipe.shift >= 0,
+        "fragments and strokes must be 0 or more": min(recipe.fragments, recipe.strokes) >= 0,
+    }
+    for rule, kept in rules.items():
+        if not kept:
+            raise ValueError(f"cluttered_digits: {rule}; {asked.replace('_Recipe', '')}")
