@@ -1,0 +1,46 @@
+// Everything the tests ask of one page, gathered in one visit.
+() => {
+  const width = document.documentElement.clientWidth;
+  const article = document.querySelector(".bd-article") ?? document.body;
+
+  function name(element) {
+    const classes = [...element.classList].join(".");
+    return `${element.tagName.toLowerCase()}${classes && "." + classes}`;
+  }
+
+  // Elements that stick out of the window, unless an ancestor cuts or scrolls them or they
+  // wait beside it, as a closed side bar does.
+  function sticksOut(element) {
+    const box = element.getBoundingClientRect();
+    if (box.width === 0 || box.right <= width + 1) return false;
+    for (let e = element; e; e = e.parentElement) {
+      const style = getComputedStyle(e);
+      if (style.position === "fixed" || (e !== element && style.overflowX !== "visible")) return false;
+    }
+    return true;
+  }
+
+  // Text that reached the reader as source: it stands outside code and is no label of MathJax.
+  const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  const raw = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (text.parentElement.closest("pre, code, script, style, mjx-container")) continue;
+    if (/\$\$|\\\(|\\\[|\\begin\{/.test(text.data)) raw.push(text.data.trim().slice(0, 80));
+  }
+
+  return {
+    scrollWidth: document.documentElement.scrollWidth,
+    width,
+    overflowing: [...document.body.querySelectorAll("*")].filter(sticksOut).map(name),
+    formulas: document.querySelectorAll(".bd-article .math").length,
+    typeset: document.querySelectorAll(".bd-article .math mjx-container svg").length,
+    failed: document.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+    raw,
+    images: [...document.images].map((image) => ({
+      source: image.src.slice(0, 120),
+      alt: image.alt,
+      loaded: image.naturalWidth > 0,
+    })),
+  };
+}
