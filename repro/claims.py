@@ -174,7 +174,7 @@ def _collect_chapter(path: Path) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError) as error:
         raise ClaimError(f"{path.name} is not a notebook: {error!r}") from error
     records: dict[str, dict[str, Any]] = {}
-    for index, cell in enumerate(cells):
+    for number, cell in enumerate(cells, 1):
         for output in cell.get("outputs", ()):
             try:
                 record = _stored(output)
@@ -182,7 +182,7 @@ def _collect_chapter(path: Path) -> list[dict[str, Any]]:
                     continue
                 _check_unique(record, path.stem, records)
             except ClaimError as error:
-                raise ClaimError(f"chapter {path.stem!r}, cell {index}: {error}") from error
+                raise ClaimError(f"chapter {path.stem!r}, cell {number}: {error}") from error
             records[record["id"]] = record
     return list(records.values())
 

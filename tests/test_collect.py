@@ -104,7 +104,7 @@ EDITS = {
 def test_an_edited_record_is_refused(store, edit):
     stored = output(record_of())
     edit(stored["metadata"]["repro"]["claim"])
-    with pytest.raises(ClaimError, match="chapter 'demo', cell 1: claim 'a'"):
+    with pytest.raises(ClaimError, match="chapter 'demo', cell 2: claim 'a'"):
         collect([store(stored)])
 
 
@@ -134,7 +134,7 @@ def test_a_record_that_is_none_is_refused(store):
 
 def test_collect_refuses_repetitions_and_foreign_claims(store):
     first, second = output(record_of()), output(record_of(statement="Another"))
-    with pytest.raises(ClaimError, match="cell 2: claim 'a' is made twice"):
+    with pytest.raises(ClaimError, match="cell 3: claim 'a' is made twice"):
         collect([store(first, second)])
     with pytest.raises(ClaimError, match="repeats the statement"):
         collect([store(first, output(record_of("b")))])

@@ -16,6 +16,7 @@ from sphinx.errors import ExtensionError
 from repro import _ledger_html
 from repro.book.sphinx_ext import (
     assets,
+    benchmarks,
     bibliography,
     library,
     mathjax,
@@ -320,7 +321,13 @@ BOARD = """\
 
 ```{book-scoreboard}
 ```
+
+```{book-benchmarks}
+```
 """
+BENCHMARK = """{"about": "Against a <loop>.", "machine": "Linux",
+"tables": [{"caption": "$n$ steps", "columns": ["n", "note", "ratio"],
+"rows": [[1000, "ours", 2.3456], [2000, null, 3.0]]}]}"""
 SETTINGS = {
     "extensions": ["myst_nb", "repro.book.sphinx_ext"],
     "html_theme": "sphinx_book_theme",
@@ -348,6 +355,8 @@ def built(tmp_path_factory):
     """A site built from a small book: its folder, and its pages parsed."""
     root = write_book(tmp_path_factory.mktemp("built") / "book")
     (root / "index.md").write_text(INDEX)
+    (root / "benchmarks" / "results").mkdir(parents=True)
+    (root / "benchmarks" / "results" / "one.json").write_text(BENCHMARK)
     (root / "chapters" / "deep").mkdir()
     (root / "chapters" / "deep" / "scoreboard.md").write_text(BOARD)
     out, warnings = build(root)
@@ -406,6 +415,14 @@ class TestSite:
         assert "Han Solo 2021" in words(cards[0])
         assert not (built / "_static" / "thumbnails" / "draft.png").exists()
 
+    def test_benchmarks(self, built):
+        board = parsed(built, "chapters/deep/scoreboard.html").select_one(".benchmarks")
+        assert "Against a <loop>. Linux." in words(board)
+        assert board.h2.a["href"] == "../../chapters/binarization/one.html"
+        cells = [words(cell) for cell in board.select("td")]
+        assert cells == ["1,000", "ours", "2.35", "2,000", "-", "3"]
+        assert words(board.caption) == "\\(n\\) steps"
+
     def test_gallery_of_a_part(self, built):
         page = parsed(built, "chapters/deep/scoreboard.html")
         assert len(page.select(".gallery")) == 1
@@ -455,3 +472,12 @@ def test_an_unfinished_chapter_is_a_warning_and_shown_nowhere(tmp_path):
     assert [card["href"] for card in cards] == ["chapters/binarization/two.html"]
     assert cards[0].img is None
     assert parsed(out, "chapters/binarization/one.html").select(".chapter-card") == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"about": "x"}'])
+def test_a_result_that_no_benchmark_wrote_is_named(tmp_path, content):
+    path = tmp_path / "one.json"
+    assert benchmarks.results(path) is None
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"one\.json is not a benchmark's result"):
+        benchmarks.results(path)

@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from repro.book.sphinx_ext import (
     alt_text,
     assets,
+    benchmarks,
     card,
     gallery,
     mathjax,
@@ -23,6 +24,17 @@ from repro.book.sphinx_ext import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register every part of the extension with a Sphinx application."""
-    for part in (repository, assets, mathjax, alt_text, card, gallery, scoreboard, thumbnails):
+    parts = (
+        repository,
+        assets,
+        mathjax,
+        alt_text,
+        card,
+        gallery,
+        scoreboard,
+        benchmarks,
+        thumbnails,
+    )
+    for part in parts:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
