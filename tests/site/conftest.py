@@ -102,6 +102,23 @@ def visitor(browser, site):
     opened.close()
 
 
+@pytest.fixture(params=CHAPTERS or ["none"], scope="module")
+def chapter(request):
+    """Every chapter's page in turn."""
+    if request.param == "none":
+        pytest.skip("the site has no chapter")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def reader(browser, site, chapter):
+    """A visitor who has the chapter open as `reader.page`, for all the tests of that chapter."""
+    opened = Visitor(browser, site)
+    opened.page = opened.open(chapter)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="session")
 def seen_on_phone(browser, site):
     """What a visit to a page at 360 pixels shows, by page; each is visited once."""
