@@ -8,10 +8,12 @@ and depth first (every block through all layers before the next one). A processo
 the paper's accelerator has buffers, so the second order may gain where maps outgrow them.
 """
 
+import repro  # first: caps threads before torch loads
+
+# isort: split
 import torch
 from torch.nn import functional as F
 
-import repro
 from repro.bench import Table, growth, report, seconds
 
 CHANNELS, DEPTH = 32, 6
@@ -67,7 +69,7 @@ def by_size(sides=(56, 112, 224, 448), b=28):
         x = torch.randn(1, CHANNELS, side, side)
         assert torch.equal(by_layers(x, weights, b), by_blocks(x, weights, b))
         assert torch.allclose(by_overlap(x, weights, b), dense(x, weights), atol=1e-5)
-        base = seconds(lambda x=x: dense(x, weights))
+        base = seconds(lambda x=x: dense(x, weights), 5)
         ways = (by_layers, by_blocks, by_overlap)
         rows.append(
             [side, base, *(seconds(lambda x=x, w=w: w(x, weights, b)) / base for w in ways)]
@@ -81,10 +83,10 @@ def by_size(sides=(56, 112, 224, 448), b=28):
 def by_block(side=224, blocks=(7, 14, 28, 56, 112)):
     """Rows: times of the blocked ways relative to whole maps, for growing blocks."""
     weights, x, rows = network(), torch.randn(1, CHANNELS, side, side), []
-    base = seconds(lambda: dense(x, weights))
+    base = seconds(lambda: dense(x, weights), 5)
     for b in blocks:
         ways = (by_layers, by_blocks, by_overlap)
-        rows.append([b, *(seconds(lambda w=w, b=b: w(x, weights, b)) / base for w in ways)])
+        rows.append([b, *(seconds(lambda w=w, b=b: w(x, weights, b), 5) / base for w in ways)])
     return rows
 
 

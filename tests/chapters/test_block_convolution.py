@@ -1,0 +1,220 @@
+"""Tests of the chapter block_convolution: its method against independent ways of computing."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+import repro
+from repro.accelerator import CapacityError
+
+CHANNELS = ((1, 3), (3, 4, 2), (2, 5))
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    return repro.chapter("block_convolution")
+
+
+def integers(seed, *shape, low=-4, high=5):
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.integers(low, high, shape)).double()
+
+
+def stages_of(chapter, channels, seed=0):
+    """A random integer network with biases and scales that use the range of int8."""
+    rng = np.random.default_rng(seed)
+
+    def layer(C, K):
+        weights = rng.integers(-128, 128, (K, C, 3, 3), np.int8)
+        bias = rng.integers(-5000, 5000, (K, 1, 1), np.int32)
+        return chapter.Layer(weights, bias, int(rng.integers(16384, 32768)), 23)
+
+    return [[layer(C, K) for C, K in itertools.pairwise(stage)] for stage in channels]
+
+
+@pytest.mark.parametrize("mode", ["constant", "replicate", "reflect"])
+@pytest.mark.parametrize(("H", "W", "b"), [(4, 4, 2), (6, 12, 3), (8, 4, 4)])
+def test_block_convolution_is_a_loop_over_blocks(chapter, H, W, b, mode):
+    x, weight = integers(1, 2, 3, H, W), integers(2, 4, 3, 3, 3)
+    result = chapter.block_conv2d(x, weight, b, mode)
+    for u, v in np.ndindex(H // b, W // b):
+        part = np.s_[:, :, u * b : (u + 1) * b, v * b : (v + 1) * b]
+        padded = F.pad(x[part], (1, 1, 1, 1), mode=mode)
+        assert torch.equal(result[part], F.conv2d(padded, weight))
+
+
+def test_folding_into_blocks_is_undone(chapter):
+    x = integers(3, 2, 3, 6, 12)
+    assert torch.equal(chapter.from_blocks(chapter.to_blocks(x, 3), 6, 12), x)
+
+
+@pytest.mark.parametrize("rule", ["F0", "F8", "F20", "H1", "H3"])
+def test_one_block_is_an_ordinary_convolution(chapter, rule):
+    x, weight = integers(4, 1, 2, 8, 8), integers(5, 3, 2, 3, 3)
+    b = chapter.block_side(8, rule)
+    assert b == 8
+    assert torch.equal(chapter.block_conv2d(x, weight, b), F.conv2d(x, weight, padding=1))
+
+
+@pytest.mark.parametrize(
+    ("side", "rule", "b"), [(224, "F28", 28), (14, "F28", 14), (224, "H16", 14), (56, "H16", 56)]
+)
+def test_block_sides_of_both_rules(chapter, side, rule, b):
+    assert chapter.block_side(side, rule) == b
+
+
+@pytest.mark.parametrize(
+    ("side", "rule", "message"), [(24, "X2", "rule"), (24, "H0", "rule"), (24, "F7", "divisor")]
+)
+def test_rules_that_mean_nothing_are_refused(chapter, side, rule, message):
+    with pytest.raises(ValueError, match=message):
+        chapter.block_side(side, rule)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 4), st.integers(0, 99))
+def test_changed_pixels_are_those_near_a_border(n, b, L, seed):
+    chapter = repro.chapter("block_convolution")
+    x = y = integers(seed, 1, 4, n * b, n * b)
+    for layer in range(L):
+        weight = integers(seed + 100 * layer + 1, 4, 4, 3, 3)
+        x, y = chapter.block_conv2d(x, weight, b), chapter.block_conv2d(y, weight, n * b)
+    position = np.arange(n * b)
+    border = np.arange(1, n) * b
+    near = (np.abs(position[:, None] + 0.5 - border) < L).any(axis=1)
+    expected = near[:, None] | near
+    assert np.array_equal((x != y).any(dim=1)[0].numpy(), expected)
+    assert chapter.changed_pixels(n * b, b, L) == expected.sum()
+
+
+def test_the_network_is_that_of_plain_layers(chapter):
+    torch.manual_seed(0)
+    net, x = chapter.Network().eval(), torch.rand(3, 1, 24, 24)
+    y = x
+    for stage in net.stages:
+        for conv, bn in stage:
+            y = F.relu(bn(F.conv2d(y, conv.weight, padding=1)))
+        y = F.max_pool2d(y, 2)
+    assert torch.allclose(net(x), net.classifier(y.amax((2, 3))), atol=1e-6)
+
+
+def test_blocking_copies_the_network(chapter):
+    net = chapter.Network()
+    copy = chapter.blocked(net, "F6", "replicate")
+    convs = [m for m in copy.modules() if isinstance(m, chapter.BlockConv2d)]
+    assert {(c.rule, c.mode) for c in convs} == {("F6", "replicate")} and len(convs) == 5
+    assert all(m.rule == "F0" for m in net.modules() if isinstance(m, chapter.BlockConv2d))
+    assert copy.classifier.weight is not net.classifier.weight
+
+
+@pytest.mark.parametrize("T", [1, 5])
+def test_halo_of_strided_layers(chapter, T):
+    assert chapter.halo_side(T, [(7, 2), (3, 2), (3, 1)]) == 4 * T + 15
+    assert chapter.halo_side(T, []) == T
+
+
+@pytest.mark.parametrize("rule", ["F0", "F4", "F8", "H2"])
+@pytest.mark.parametrize("side", [16, 32])
+def test_both_orders_give_the_direct_result_and_the_closed_forms(chapter, rule, side):
+    stages = stages_of(chapter, CHANNELS)
+    rng = np.random.default_rng(6)
+    image = rng.integers(-128, 128, (1, side, side), np.int8)
+    sides = [chapter.block_side(side >> s, rule) for s in range(3)]
+    truth = chapter.direct(stages, image[None], rule)[0]
+    assert truth.any() and truth.max() > 8
+
+    capacity = chapter.map_buffer(CHANNELS, sides)
+    deep = chapter.Machine(stages, image, rows=2, columns=3, capacity=capacity)
+    assert np.array_equal(chapter.depth_first(deep, rule), truth)
+    assert deep.maps.peak == capacity and deep.dram.moved("maps") == 0
+    assert deep.dram.traffic == {
+        ("image", "read"): image.size,
+        ("weights", "read"): sum(layer.weights.size for stage in stages for layer in stage),
+        ("result", "write"): truth.size,
+    }
+    assert deep.array.cycles == chapter.network_cycles(CHANNELS, sides, side, 2, 3)
+    assert deep.maps.held == 0
+
+    broad = chapter.Machine(stages, image, rows=2, columns=3)
+    assert np.array_equal(chapter.layer_by_layer(broad, rule), truth)
+    assert broad.dram.moved("maps") == chapter.intermediate_traffic(CHANNELS, side)
+    assert broad.array.cycles == deep.array.cycles
+
+
+def test_buffers_of_vgg_16_stage_by_stage(chapter):
+    """Blocks of 28: a block in and out, and what later stages have gathered so far."""
+    vgg = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512))
+    area = 28 * 28
+    expected = [
+        area * (64 + 64 + 64 + 128 + 256),
+        area * (128 + 128 + 128 + 256),
+        area * (256 + 256 + 256),
+        area * (512 + 512),
+    ]
+    assert chapter.stage_buffers(vgg, (28, 28, 28, 28)) == expected
+    assert chapter.map_buffer(vgg, (28, 28, 28, 28)) == 802_816
+    whole = chapter.stage_buffers(vgg, (224, 112, 56, 28))
+    assert whole == [6_422_528, 3_211_264, 1_605_632, 802_816]
+
+
+def test_one_byte_less_is_too_little(chapter):
+    stages, image = stages_of(chapter, CHANNELS), np.ones((1, 16, 16), np.int8)
+    needed = chapter.map_buffer(CHANNELS, (4, 4, 4))
+    machine = chapter.Machine(stages, image, capacity=needed - 1)
+    with pytest.raises(CapacityError, match="map buffer"):
+        chapter.depth_first(machine, "F4")
+
+
+def test_odd_blocks_are_refused_by_the_machine(chapter):
+    machine = chapter.Machine(stages_of(chapter, CHANNELS), np.ones((1, 24, 24), np.int8))
+    for order in (chapter.depth_first, chapter.layer_by_layer):
+        with pytest.raises(ValueError, match="odd side; F3 gives"):
+            order(machine, "F3")
+
+
+def test_weights_that_are_not_resident_are_fetched_for_every_block(chapter):
+    stages, image = stages_of(chapter, CHANNELS), np.ones((1, 16, 16), np.int8)
+    machine = chapter.Machine(stages, image, resident=False)
+    chapter.depth_first(machine, "F4")
+    sizes = [sum(layer.weights.size for layer in stage) for stage in stages]
+    assert machine.dram.moved("weights") == 16 * sizes[0] + 4 * sizes[1] + sizes[2]
+
+
+@pytest.mark.parametrize("T", [2, 4, 8])
+def test_overlapping_tiles_compute_what_a_mask_says(chapter, T):
+    """Trace which pixels of each layer each tile needs, with booleans."""
+    side, channels = 16, ((1, 2, 2), (2, 3))
+    spans, areas = chapter.overlapped(channels, side, T)
+    wanted = np.zeros((3, (side // 2 // T) ** 2), int)
+    widest = np.zeros(3, int)
+    for tile, (u, v) in enumerate(np.ndindex(side // 2 // T, side // 2 // T)):
+        need = np.zeros((side // 2, side // 2), bool)
+        need[u * T : (u + 1) * T, v * T : (v + 1) * T] = True
+        for layer in (2, 1, 0):
+            if layer == 1:
+                need = need.repeat(2, axis=0).repeat(2, axis=1)
+            wanted[layer, tile] = need.sum()
+            around = np.pad(need, 1)
+            need = np.lib.stride_tricks.sliding_window_view(around, (3, 3)).any(axis=(2, 3))
+            widest[layer] = max(widest[layer], need.any(axis=0).sum())
+    assert spans == widest.tolist()
+    assert [sorted(a.ravel().tolist()) for a in areas] == [sorted(row) for row in wanted.tolist()]
+
+
+def test_the_integer_network_follows_the_float_network(chapter):
+    torch.manual_seed(1)
+    net, x = chapter.blocked(chapter.Network(), "F6").eval(), torch.rand(8, 1, 24, 24)
+    for bn in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        bn.running_mean.normal_(0, 0.1)
+        bn.running_var.uniform_(0.5, 2)
+    stages = chapter.to_integers(net, x)
+    codes = chapter.direct(stages, chapter.quantize(x.numpy(), 1 / 127), "F6")
+    with torch.no_grad():
+        floats = net.features(x).numpy()
+    error = np.abs(codes * (floats.max() / codes.max()) - floats).max()
+    assert error < 0.1 * floats.max() and codes.max() > 100
