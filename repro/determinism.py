@@ -16,8 +16,13 @@ from pathlib import Path
 
 #: One thread: no sum is split differently, and two processes share two cores better than one
 #: process with two threads does. Whoever asks for two all the same gets threads that sleep while
-#: they wait: spinning ones took ten times as long beside another busy process.
-THREADS: Mapping[str, str] = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+#: they wait: spinning ones took ten times as long beside another busy process. NumPy's small
+#: matrices stay on one thread even then: two made a chapter of them twice as slow.
+THREADS: Mapping[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 #: One instruction set: x86 only, where AVX-512 is present on some machines and not on others.
 X86: Mapping[str, str] = {
