@@ -1,0 +1,234 @@
+"""Tests of the chapter mixed_precision_knapsack: its method against independent computations."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from torch import nn
+from torch.nn import functional as F
+
+import repro
+from repro.pretrained import ConvNorm, fold_norms
+from repro.quantizers import quantize_symmetric
+
+WIDTHS = np.array((2, 3, 4, 5, 6, 8))
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    return repro.chapter("mixed_precision_knapsack")
+
+
+def problem(seed, L, B=6, monotone=False):
+    """Sizes and costs (L, B), whole numbers; costs may rise with the size."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 30, (L, 1)) * WIDTHS[:B]
+    costs = rng.integers(1, 1000, (L, B))
+    return sizes, np.sort(costs, axis=1)[:, ::-1] if monotone else costs
+
+
+def best(sizes, costs, budget):
+    """Least cost over all assignments, one by one."""
+    L, B = sizes.shape
+    picks = itertools.product(range(B), repeat=L)
+    values = [
+        sum(costs[i, b] for i, b in enumerate(pick))
+        for pick in picks
+        if sum(sizes[i, b] for i, b in enumerate(pick)) <= budget
+    ]
+    return min(values)
+
+
+def network():
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4)
+    return nn.Sequential(*layers).double()
+
+
+@pytest.fixture(scope="module")
+def priced(chapter):
+    """A small network, images, labels, its quantized weights and what the chapter computes."""
+    net, g = network(), torch.Generator().manual_seed(1)
+    x = torch.randn(6, 1, 4, 4, generator=g, dtype=torch.float64)
+    y = torch.randint(4, (6,), generator=g)
+    Q = chapter.quantized_weights(net)
+    return net, x, y, Q, *chapter.gradient_products(net, x, y, Q)
+
+
+def test_only_weights_are_priced(chapter):
+    assert list(chapter.weights(network())) == ["0.weight", "3.weight"]
+
+
+def test_every_layer_is_quantized_at_every_width(chapter, priced):
+    net, _, _, Q, *_ = priced
+    for w, layer in zip(chapter.weights(net).values(), Q, strict=True):
+        assert layer.shape == (6, *w.shape)
+        for values, bits in zip(layer, WIDTHS, strict=True):
+            expected = quantize_symmetric(w.detach(), int(bits), axis=0).dequantize()
+            assert torch.equal(values, expected)
+            assert all(len(row.unique()) < 2**bits for row in values.flatten(1))
+
+
+def test_products_are_slopes_of_each_images_loss(chapter, priced):
+    """Finite differences along Delta, image by image, instead of gradients."""
+    net, x, y, Q, products, _ = priced
+    assert products.shape == (6, 2, 6)
+    for i, w in enumerate(chapter.weights(net).values()):
+        kept = w.detach().clone()
+        for b in range(6):
+            losses = []
+            for t in (-1e-5, 1e-5):
+                w.data = kept + t * (Q[i][b] - kept)
+                losses.append(F.cross_entropy(net(x), y, reduction="none").detach())
+            w.data = kept
+            slopes = (losses[1] - losses[0]) / 2e-5
+            assert np.allclose(products[:, i, b], slopes, atol=1e-7)
+
+
+def test_prices_are_the_form_with_the_fisher_matrix(chapter, priced):
+    net, x, y, Q, products, _ = priced
+    omega = chapter.prices(products)
+    for i, w in enumerate(chapter.weights(net).values()):
+        rows = [torch.autograd.grad(F.cross_entropy(net(a[None]), b[None]), w)[0].flatten()
+                for a, b in zip(x, y, strict=True)]  # fmt: skip
+        fisher = sum(torch.outer(g, g) for g in rows) / len(x)
+        for b, values in enumerate(Q[i]):
+            delta = (values - w.detach()).flatten()
+            assert omega[i, b] == pytest.approx(float(delta @ fisher @ delta) / 2, rel=1e-10)
+
+
+def test_squares_are_mean_squared_gradients(chapter, priced):
+    net, x, y, _, _, squares = priced
+    w = list(chapter.weights(net).values())
+    for n in range(len(x)):
+        gradients = torch.autograd.grad(F.cross_entropy(net(x[n : n + 1]), y[n : n + 1]), w)
+        expected = [float((g**2).sum()) / g.numel() for g in gradients]
+        assert np.allclose(squares[n], expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.booleans())
+def test_the_hull_is_the_lower_convex_hull(chapter, seed, monotone):
+    """Item k is on it if no other item and no chord between two lies as low at its size."""
+    (size,), (cost,) = problem(seed, 1, monotone=monotone)
+    kept = chapter.hull(size, cost)
+    assert list(size[kept]) == sorted(size[kept])
+    for k in range(len(size)):
+        smaller = [a for a in range(len(size)) if size[a] < size[k]]
+        under = any(cost[a] <= cost[k] for a in smaller) or any(
+            cost[a] + (cost[c] - cost[a]) * (size[k] - size[a]) / (size[c] - size[a]) <= cost[k]
+            for a in smaller
+            for c in range(len(size))
+            if size[c] > size[k]
+        )
+        assert (k in kept) == (not under)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(0, 1), st.booleans())
+def test_all_solvers_against_every_assignment(chapter, seed, L, fill, monotone):
+    sizes, costs = problem(seed, L, B=4, monotone=monotone)
+    low, high = sizes.min(axis=1).sum(), sizes.max(axis=1).sum()
+    budget = int(low + fill * (high - low))
+    optimum = best(sizes, costs, budget)
+    exact = chapter.dynamic(sizes, costs, budget)
+    whole = chapter.programme(sizes, costs, budget).argmax(axis=1)
+    walk, relaxed, step = chapter.greedy(sizes, costs, budget, split=True)
+    for pick in (exact, whole, walk):
+        assert chapter.total(sizes, pick) <= budget
+    assert chapter.total(costs, exact) == chapter.total(costs, whole) == optimum
+    assert relaxed - 1e-9 <= optimum <= chapter.total(costs, walk) <= relaxed + step + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_split_walk_is_the_linear_programme(chapter, seed):
+    sizes, costs = problem(seed, 12)
+    budget = int(0.4 * sizes.max(axis=1).sum() + 0.6 * sizes.min(axis=1).sum())
+    _, relaxed, _ = chapter.greedy(sizes, costs, budget, split=True)
+    answer = linprog(costs.ravel(), A_ub=sizes.reshape(1, -1), b_ub=[budget],
+                     A_eq=np.kron(np.eye(12), np.ones(6)), b_eq=np.ones(12))  # fmt: skip
+    assert relaxed == pytest.approx(answer.fun, rel=1e-9)
+
+
+def test_room_for_everything_takes_the_cheapest_items(chapter):
+    sizes, costs = problem(3, 5)
+    pick, relaxed, step = chapter.greedy(sizes, costs, sizes.max(axis=1).sum(), split=True)
+    assert (costs[np.arange(5), pick] == costs.min(axis=1)).all()
+    assert (relaxed, step) == (costs.min(axis=1).sum(), 0)
+
+
+def test_a_worked_instance(chapter):
+    """Two layers by hand: gains per bit 6 and 1 in the first, 4 in the second."""
+    sizes, costs = np.array([[1, 2, 4], [1, 3, 9]]), np.array([[10, 4, 2], [8, 0, 0]])
+    assert chapter.greedy(sizes, costs, 5).tolist() == [1, 1]
+    assert chapter.greedy(sizes, costs, 4).tolist() == [1, 0]
+    assert chapter.greedy(sizes, costs, 4, key=lambda e: e).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("solver", ["greedy", "dynamic"])
+def test_budgets_below_the_smallest_size_are_refused(chapter, solver):
+    sizes, costs = problem(0, 3)
+    with pytest.raises(ValueError, match=r"the budget 1 is below the smallest size"):
+        getattr(chapter, solver)(sizes, costs, 1)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 8])
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Linear(5, 3)]
+)
+def test_integer_layers_stand_for_their_weights(chapter, layer, bits):
+    found = chapter.to_integers(layer, bits, 5)
+    assert abs(found.codes).max() < 2 ** (bits - 1)
+    assert ((found.multiplier >= 128) & (found.multiplier < 256)).all()
+    step = found.multiplier * 2.0**-found.shift
+    w = layer.weight.detach().double().numpy()
+    values = found.codes * step.reshape(-1, *[1] * (w.ndim - 1))
+    inside = abs(w) < (2 ** (bits - 1) - 1) * step.reshape(-1, *[1] * (w.ndim - 1))
+    assert (abs(values - w)[inside] <= 0.5001 * np.broadcast_to(
+        step.reshape(-1, *[1] * (w.ndim - 1)), w.shape)[inside]).all()  # fmt: skip
+    assert np.allclose(found.bias * step / 32, layer.bias.detach().numpy(), atol=step.max() / 60)
+
+
+@pytest.mark.parametrize("rounding", ["half-up", "floor"])
+def test_integers_in_python_give_the_same_network(chapter, rounding):
+    """The whole integer network again, with Python's own integers and loops."""
+    torch.manual_seed(1)
+    convs = ConvNorm(1, 2, 3), ConvNorm(2, 2, 3, groups=2), nn.MaxPool2d(2)
+    net = fold_norms(nn.Sequential(*convs, nn.Flatten(), nn.Linear(8, 3)))
+    parts = [net[0].conv, net[1].conv, net[4]]
+    arguments = zip(parts, (3, 4, 5), (4, 5, 5), strict=True)  # bits, fraction bits of the input
+    layers = [chapter.to_integers(*three) for three in arguments]
+    x = np.random.default_rng(0).integers(0, 17, (2, 1, 4, 4))
+    trace, s = chapter.run_integers(net, layers, x, rounding)
+    for image in range(2):
+        q = x[image].tolist()
+        for layer, groups, seen in zip(layers[:2], (1, 2), trace[:2], strict=True):
+            q = [[[cell(layer, groups, q, k, i, j, rounding) for j in range(4)]
+                  for i in range(4)] for k in range(2)]  # fmt: skip
+            assert np.array_equal(seen[image], q)
+        flat = [max(q[k][i + a][j + b] for a in (0, 1) for b in (0, 1))
+                for k in (0, 1) for i in (0, 2) for j in (0, 2)]  # fmt: skip
+        last = layers[2]
+        for k in range(3):
+            total = sum(int(w) * v for w, v in zip(last.codes[k], flat, strict=True))
+            total += int(last.bias[k])
+            shift = s - 5 - int(last.shift[k])
+            assert trace[-1][image, k] == total * int(last.multiplier[k]) * 2**shift
+
+
+def cell(layer, groups, q, k, i, j, rounding):
+    """One output code: rows and columns outside count as zero."""
+    channels = range(len(q)) if groups == 1 else [k]
+    total = int(layer.bias[k])
+    for c, channel in enumerate(channels):
+        for r, column in itertools.product(range(3), repeat=2):
+            row, col = i + r - 1, j + column - 1
+            if 0 <= row < 4 and 0 <= col < 4:
+                total += int(layer.codes[k, c, r, column]) * int(q[channel][row][col])
+    shift = int(layer.shift[k]) + layer.fraction - 5
+    half = 2 ** (shift - 1) if rounding == "half-up" else 0
+    return min(max((total * int(layer.multiplier[k]) + half) // 2**shift, 0), 192)
