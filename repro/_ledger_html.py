@@ -101,7 +101,7 @@ def _row(record: dict[str, Any]) -> str:
         inline(record["paper"]),
         mask(record["measured"]["text"]),
         html.escape(record["rule"]["text"]),
-        f"{mask(record['control']['text'])} {html.escape(record['control_is'])}",
+        f"{mask(record['control']['text'])}: {html.escape(record['control_is'])}",
         f'<em class="claim__verdict">{record["verdict"]}</em>'
         + (f'<br><small class="claim__reason">{reason}</small>' if reason else ""),
     )
