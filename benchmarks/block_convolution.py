@@ -65,6 +65,9 @@ def by_overlap(x, weights, b):
 def by_size(sides=(56, 112, 224, 448), b=28):
     """Rows: times of the four ways, for growing maps; and the growth of each."""
     weights, rows = network(), []
+    # The allocator gives large maps back to the system until it has seen larger ones: without this
+    # call, fresh pages take as long as the convolutions, at one size and not at the next.
+    dense(torch.randn(1, CHANNELS, max(sides), max(sides)), weights)
     for side in sides:
         x = torch.randn(1, CHANNELS, side, side)
         assert torch.equal(by_layers(x, weights, b), by_blocks(x, weights, b))
