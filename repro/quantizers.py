@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from repro.fixedpoint import bounds
+
 #: int32 holds the codes; a float32 value cannot be told apart in more bits than these.
 MOST_BITS = 24
 
@@ -60,10 +62,8 @@ def code_range(bits: int, *, signed: bool = True, narrow: bool = True) -> tuple[
     least = 2 if signed else 1
     if isinstance(bits, bool) or bits != int(bits) or not least <= bits <= MOST_BITS:
         raise ValueError(f"bits: expected a whole number from {least} to {MOST_BITS}, got {bits!r}")
-    if not signed:
-        return 0, 2 ** int(bits) - 1
-    half = 2 ** (int(bits) - 1)
-    return (1 - half if narrow else -half), half - 1
+    low, high = bounds(int(bits), signed)
+    return (-high if signed and narrow else low), high
 
 
 def max_scale(x: Tensor, bits: int, *, axis: int | None = None) -> Tensor:
