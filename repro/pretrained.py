@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -39,21 +40,21 @@ class SameConv2d(nn.Conv2d):
     Takes nn.Conv2d's arguments except `padding`; (N, C, H, W) -> (N, K, H', W').
     """
 
+    def pads(self, sides: Iterable[int]) -> list[tuple[int, int]]:
+        """Zeros before and after each of the two axes, whose lengths are `sides`."""
+        totals = [
+            max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            for side, kernel, stride in zip(sides, self.kernel_size, self.stride, strict=True)
+        ]
+        return [(total // 2, total - total // 2) for total in totals]
+
     def forward(self, x: Tensor) -> Tensor:
         """Pad, then convolve."""
-        pads = [
-            max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            for side, kernel, stride in zip(
-                x.shape[-2:], self.kernel_size, self.stride, strict=True
-            )
-        ]
-        if any(pad % 2 for pad in pads):
-            top, left = pads
-            x = F.pad(x, (left // 2, left - left // 2, top // 2, top - top // 2))
-            pads = [0, 0]
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, [pad // 2 for pad in pads], 1, self.groups
-        )
+        rows, columns = self.pads(x.shape[-2:])
+        before = [rows[0], columns[0]]
+        if rows[0] != rows[1] or columns[0] != columns[1]:
+            x, before = F.pad(x, (*columns, *rows)), [0, 0]
+        return F.conv2d(x, self.weight, self.bias, self.stride, before, 1, self.groups)
 
 
 class ConvNorm(nn.Sequential):

@@ -193,6 +193,30 @@ def test_integer_layers_stand_for_their_weights(chapter, layer, bits):
     assert np.allclose(found.bias * step / 32, layer.bias.detach().numpy(), atol=step.max() / 60)
 
 
+def test_a_kernel_that_is_almost_zero_leaves_its_bias_in_range(chapter):
+    layer = nn.Conv2d(1, 2, 1)
+    nn.init.constant_(layer.weight, 1e-12)
+    nn.init.constant_(layer.bias, -3.0)
+    found = chapter.to_integers(layer, 4, 5)
+    assert abs(found.bias).max() <= 1.01 * 2**24
+    assert np.allclose(found.bias * found.multiplier * 2.0 ** -(found.shift + 5), -3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_strided_layer_is_torchs_convolution_rounded(chapter, linear):
+    torch.manual_seed(2)
+    part = fold_norms(ConvNorm(2, 3, 3, 2, linear=linear))
+    layer = chapter.to_integers(part.conv, 5, 5)
+    q = np.random.default_rng(0).integers(-99, 99, (2, 2, 8, 8))
+    scale = torch.from_numpy(layer.multiplier * 2.0**-layer.shift)
+    w = torch.from_numpy(layer.codes) * scale.view(-1, 1, 1, 1)
+    b = torch.from_numpy(layer.bias) * scale / 32
+    padded = F.pad(torch.from_numpy(q) / 32.0, (0, 1, 0, 1)).double()  # TensorFlow's padding
+    y = F.conv2d(padded, w, b, stride=2)
+    y = torch.floor((y if linear else y.clamp(0, 6)) * 32 + 0.5)
+    assert np.array_equal(chapter.run_layer(q, layer, part, "half-up"), y.numpy())
+
+
 @pytest.mark.parametrize("rounding", ["half-up", "floor"])
 def test_integers_in_python_give_the_same_network(chapter, rounding):
     """The whole integer network again, with Python's own integers and loops."""
