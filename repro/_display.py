@@ -9,6 +9,9 @@ from typing import Any
 ELLIPSIS = "…"
 #: Inline mathematics, $...$ on one line; a dollar sign is written \$.
 MATH = re.compile(r"(?<!\\)\$([^$\n]+?)(?<!\\)\$")
+#: A number as Python writes it with an exponent.
+SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)(?!\w)")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def shell() -> Any | None:
@@ -26,9 +29,19 @@ def publish(rich: str, plain: str, metadata: dict[str, Any] | None = None) -> No
     display({"text/html": rich, "text/plain": plain}, raw=True, metadata=metadata or {})
 
 
+def powers_of_ten(text: str) -> str:
+    """Write the numbers of a text as readers do: 1e-12 as 10⁻¹², 2.5e+03 as 2.5×10³."""
+
+    def written(number: re.Match[str]) -> str:
+        digits, power = number[1], "10" + str(int(number[2])).translate(SUPERSCRIPTS)
+        return power if digits == "1" else f"{digits}×{power}"
+
+    return SCIENTIFIC.sub(written, text)
+
+
 def mask(text: str) -> str:
     """Wrap a measured number in the span that nbval's sanitizer masks."""
-    return f'<span class="measured">{html.escape(text)}</span>'
+    return f'<span class="measured">{html.escape(powers_of_ten(text))}</span>'
 
 
 def typeset(formula: str) -> str:

@@ -7,7 +7,7 @@ import html
 from collections import Counter
 from typing import Any
 
-from repro._display import inline, mask
+from repro._display import inline, mask, powers_of_ten
 
 #: Left border by verdict: at least 3:1 on white and on the dark page; the verdict stands beside it.
 BORDERS = {
@@ -29,7 +29,7 @@ def card(record: dict[str, Any]) -> str:
     rows = {
         "Paper": inline(record["paper"]),
         "Measured": mask(record["measured"]["text"]),
-        "Rule": html.escape(record["rule"]["text"]),
+        "Rule": html.escape(powers_of_ten(record["rule"]["text"])),
         "Control": f"{mask(record['control']['text'])} (rejected): " + inline(record["control_is"]),
     }
     if record["reason"]:
@@ -100,7 +100,7 @@ def _row(record: dict[str, Any]) -> str:
         f'<a href="{anchor}">{inline(record["statement"])}</a>',
         inline(record["paper"]),
         mask(record["measured"]["text"]),
-        html.escape(record["rule"]["text"]),
+        html.escape(powers_of_ten(record["rule"]["text"])),
         f"{mask(record['control']['text'])}: {html.escape(record['control_is'])}",
         f'<em class="claim__verdict">{record["verdict"]}</em>'
         + (f'<br><small class="claim__reason">{reason}</small>' if reason else ""),

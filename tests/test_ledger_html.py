@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from repro import _ledger_html
-from repro.claims import Ledger, equals, improves
+from repro.claims import Ledger, at_most, equals, improves
 
 CLAIM = {
     "statement": "The difference is zero",
@@ -40,6 +40,21 @@ def test_text_is_escaped_and_mathematics_is_typeset():
         assert r'<span class="math notranslate nohighlight">\(a&lt;b\)</span> &amp; a' in rich
         assert "<b>" not in rich and "<i>" not in rich and "5 $ &amp; more" in rich
         assert "claim--consistent" in rich and ">consistent<" in rich
+
+
+def test_tiny_numbers_are_written_with_powers_of_ten():
+    ledger = Ledger("demo")
+    measured = {
+        "measured": np.array([0, 1.5e-13]),
+        "control": [1, 2.5e-7],
+        "accept": at_most(1e-12),
+    }
+    ledger.claim("a1e-5", **(CLAIM | measured))
+    record = ledger.records[0]
+    for rich in (_ledger_html.card(record), _ledger_html.table([record])):
+        for text in ("at most 10⁻¹²", "[0, 1.5×10⁻¹³]", "[2.5×10⁻⁷, 1]", "a1e-5"):
+            assert text in rich
+    assert "at most 1e-12" in _ledger_html.card_text(record)
 
 
 def luminance(colour):

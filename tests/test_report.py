@@ -27,6 +27,8 @@ def shown(monkeypatch):
         ((np.float32(0.5),), "0.5"),
         ((torch.tensor(0.25),), "0.25"),
         ((0.5, ".1f", "<b>"), "0.5 &lt;b&gt;"),
+        ((1e-12,), "10⁻¹²"),
+        ((-2.5e13,), "-2.5×10¹³"),
     ],
 )
 def test_measured_is_a_masked_span(args, text):

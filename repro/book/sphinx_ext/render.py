@@ -9,7 +9,7 @@ from docutils import nodes
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from repro._display import inline
+from repro._display import inline, powers_of_ten
 
 
 @cache
@@ -26,6 +26,7 @@ def environment() -> Environment:
         "duration": duration,
         "memory": memory,
         # Mathematics between dollar signs becomes what MathJax typesets; the rest is escaped.
+        "powers": powers_of_ten,
         "inline": lambda text: Markup(inline(text)),
         "css": lambda verdict: verdict.replace(" ", "-"),
     }
