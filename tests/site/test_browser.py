@@ -89,6 +89,20 @@ def test_sliders_change_the_picture_by_keyboard(reader):
     assert reader.problems == []
 
 
+def test_formulas_code_and_tables_fit_the_column(reader):
+    scrolling = """() => {
+        const folded = [...document.querySelectorAll(".bd-article details:not([open])")];
+        folded.forEach((details) => (details.open = true));
+        const boxes = "mjx-container[display=true], pre, .output, .claim-table-wrap";
+        const wide = [...document.querySelectorAll(boxes)]
+            .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth + 1)
+            .map((box) => `${box.tagName}: ${box.textContent.trim().slice(0, 60)}`);
+        folded.forEach((details) => (details.open = false));
+        return wide;
+    }"""
+    assert reader.page.evaluate(scrolling) == []
+
+
 def test_sliders_of_a_page_are_independent(reader):
     pictures = reader.page.locator(".repro-explore img")
     slider = reader.page.locator(".repro-explore input[type=range]").first
