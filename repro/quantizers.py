@@ -181,13 +181,13 @@ class StraightThrough(nn.Module):
 
     def __init__(self, w: Tensor, bits: int) -> None:
         super().__init__()
-        self.high = code_range(bits)[1]
+        self.bits = bits
         self.register_buffer("scale", mse_scale(w.detach(), bits, axis=0))
 
     def forward(self, w: Tensor) -> Tensor:
         """(K, ...) -> (K, ...)."""
-        values = (w / self.scale).round().clamp(-self.high, self.high) * self.scale
-        return w + (values - w).detach()
+        fixed = w.detach()
+        return w + (quantize_symmetric(fixed, self.bits, scale=self.scale).dequantize() - fixed)
 
 
 def with_quantized_weights(network: nn.Module, widths: Sequence[int]) -> nn.Module:
