@@ -7,8 +7,9 @@ leaves it free, and in between it is covered in part.
 
 import numpy as np
 
+from repro.data.face_shape import POINT
+
 FINE = 1 << 14
-POINT = 64  # points are given in pixels times POINT
 #: Where the parts of a face lie among its points; the first 68 are the iBUG landmarks.
 JAW, BEARD, HAIRLINE, HAIR = slice(0, 17), slice(4, 13), slice(68, 75), slice(75, 84)
 BROWS, BRIDGE, NOSTRILS = (slice(17, 22), slice(22, 27)), slice(27, 31), slice(31, 36)

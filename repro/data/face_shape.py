@@ -7,6 +7,8 @@ numbers are taken, which every machine rounds alike.
 
 import numpy as np
 
+POINT = 64  # projected points are given in pixels times POINT
+
 # Cosines and sines of whole degrees, rounded to multiples of 2**-15: exact on every machine.
 _ANGLES = np.deg2rad(np.arange(-180, 181))
 COS, SIN = (np.rint(f(_ANGLES) * 32768) / 32768 for f in (np.cos, np.sin))
@@ -111,7 +113,7 @@ def _mouth(mouth_y, look, mouth_open, smile) -> np.ndarray:
 
 
 def project(solid, pose, place, size) -> np.ndarray:
-    """Turn by yaw, pitch, roll, place in the picture: (N, P, 2) in 1/64 pixel, int64."""
+    """Turn by yaw, pitch, roll, place in the picture: (N, P, 2) in 1/POINT pixel, int64."""
     x, y, z = np.moveaxis(solid, 2, 0)
     (cy, cp, cr), (sy, sp, sr) = (f[pose.T + 180][:, :, None] for f in (COS, SIN))
     x, z = cy * x + sy * (z + 0.3), cy * (z + 0.3) - sy * x
@@ -121,4 +123,4 @@ def project(solid, pose, place, size) -> np.ndarray:
     unit = 0.345 * size * (1 + larger)
     centre = (size - 1) / 2
     x, y = centre + right * size + unit * x, centre - 0.01 * size + down * size + unit * y
-    return np.rint(np.stack([x, y], axis=2) * 64).astype(np.int64)
+    return np.rint(np.stack([x, y], axis=2) * POINT).astype(np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from repro.data.face_picture import picture
-from repro.data.face_shape import head, project
+from repro.data.face_shape import POINT, head, project
 
 #: What tells one identity from another, each -100 to 100.
 TRAITS = (
@@ -192,7 +192,7 @@ def _draw_all(identity, pose, place, light, expression, backdrop, size, seed, no
         points.append(flat[:, :68])
         pixels.append(np.clip(image, 0, 255).astype(np.uint8))
     x = np.concatenate(pixels).astype(np.float32)[:, None] / np.float32(255)
-    landmarks = (np.concatenate(points) / 64).astype(np.float32)
+    landmarks = (np.concatenate(points) / POINT).astype(np.float32)
     return Faces(x, identity, landmarks, pose, place, light, expression)
 
 
