@@ -40,12 +40,11 @@ def results(path: Path) -> dict[str, Any] | None:
         return None
     try:
         stored = json.loads(path.read_text("utf-8"))
-        fields = stored["about"], stored["machine"], stored["tables"]
+        return {name: stored[name] for name in ("about", "machine", "tables")}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path.name} is not a benchmark's result ({error}). Run `make bench` again."
         ) from error
-    return dict(zip(("about", "machine", "tables"), fields, strict=True))
 
 
 def setup(app: Sphinx) -> None:

@@ -25,8 +25,8 @@ def environment() -> Environment:
     env.filters |= {
         "duration": duration,
         "memory": memory,
-        # Mathematics between dollar signs becomes what MathJax typesets; the rest is escaped.
         "powers": powers_of_ten,
+        # Mathematics between dollar signs becomes what MathJax typesets; the rest is escaped.
         "inline": lambda text: Markup(inline(text)),
         "css": lambda verdict: verdict.replace(" ", "-"),
     }
