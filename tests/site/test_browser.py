@@ -8,7 +8,9 @@ from rendered import CHAPTERS, PAGES
 pytestmark = pytest.mark.browser
 PAGES = PAGES or ["index.html"]
 SCOREBOARD = "chapters/appendix/scoreboard.html"
-CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+CONTRAST, WIDE = (
+    (Path(__file__).parent / f"{name}.js").read_text() for name in ("contrast", "wide")
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -90,17 +92,7 @@ def test_sliders_change_the_picture_by_keyboard(reader):
 
 
 def test_formulas_code_and_tables_fit_the_column(reader):
-    scrolling = """() => {
-        const folded = [...document.querySelectorAll(".bd-article details:not([open])")];
-        folded.forEach((details) => (details.open = true));
-        const boxes = "mjx-container[display=true], pre, .output, .claim-table-wrap";
-        const wide = [...document.querySelectorAll(boxes)]
-            .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth + 1)
-            .map((box) => `${box.tagName}: ${box.textContent.trim().slice(0, 60)}`);
-        folded.forEach((details) => (details.open = false));
-        return wide;
-    }"""
-    assert reader.page.evaluate(scrolling) == []
+    assert reader.page.evaluate(WIDE) == []
 
 
 def test_sliders_of_a_page_are_independent(reader):
