@@ -34,15 +34,15 @@ lab: setup
 
 #: make new PART=vision SLUG=yolof | start a chapter from the template
 new: named setup
-	@$(PY) -m repro.book new "$(PART)" "$(SLUG)"
+	@$(PY) -m press new "$(PART)" "$(SLUG)"
 
 #: make refresh CH=sttn         | execute a chapter and store its outputs (CH=all: every one)
 refresh: named setup
-	@$(PY) -m repro.book refresh "$(CH)"
+	@$(PY) -m press refresh "$(CH)"
 
 #: make check CH=sttn           | structure and outputs of a chapter (CH=all: every one)
 check: named setup
-	@$(PY) -m repro.book check "$(CH)"
+	@$(PY) -m press check "$(CH)"
 
 #: make bench                   | measure the ratios that the appendix shows
 bench: setup

@@ -1,3 +1,3 @@
 """What every pytest run in the project's folder needs, that of nbval over chapters included."""
 
-pytest_plugins = ["repro.book.nbval_plugin"]
+pytest_plugins = ["press.nbval_plugin"]

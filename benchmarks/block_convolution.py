@@ -14,7 +14,7 @@ import repro  # first: caps threads before torch loads
 import torch
 from torch.nn import functional as F
 
-from repro.bench import Table, growth, report, seconds
+from press.bench import Table, growth, report, seconds
 
 CHANNELS, DEPTH = 32, 6
 chapter = repro.chapter("block_convolution")

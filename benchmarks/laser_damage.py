@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
-from repro.bench import Table, growth, report, seconds
+from press.bench import Table, growth, report, seconds
 
 chapter = repro.chapter("laser_damage")
 KDP = chapter.Crystal()

@@ -15,9 +15,9 @@ from functools import partial
 import numpy as np
 from dipy.core.sphere import HemiSphere, disperse_charges, disperse_charges_alt
 
-from repro.bench import Table, growth, report, seconds
-from repro.electrostatics import electrostatic
-from repro.sphere import tessellation
+from press.bench import Table, growth, report, seconds
+from repro.diffusion.directions import tessellation
+from repro.diffusion.repulsion import electrostatic
 
 chapter = repro.chapter("spherical_codes")
 CANDIDATES = tessellation(5)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from repro._display import ELLIPSIS, MATH, inline, mask, publish, typeset
+from repro.markup import ELLIPSIS, MATH, inline, mask, publish, typeset
 
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 

@@ -54,12 +54,12 @@ def unit() -> int:
 
 def structure() -> int:
     """Sections, claims with controls, equations, citations and sizes of every chapter."""
-    return python("-m", "repro.book", "structure")
+    return python("-m", "press", "structure")
 
 
 def notebooks() -> int:
     """Every chapter executed by nbval, two at a time, its outputs equal to the stored ones."""
-    return python("-m", "repro.book", "check", "all")
+    return python("-m", "press", "check", "all")
 
 
 def site() -> int:

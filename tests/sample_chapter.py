@@ -3,9 +3,9 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from repro.book.new import new
-from repro.book.refresh import refresh
-from repro.book.structure.text import UNWRITTEN
+from press.checks.text import UNWRITTEN
+from press.commands.new import new
+from press.commands.refresh import refresh
 
 PART, SLUG, KEY = "binarization", "sample", "sample2020"
 TOC = """\

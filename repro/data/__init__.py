@@ -5,12 +5,12 @@ what is synthetic. Nothing here downloads, and nothing loads torch before it is 
 """
 
 from repro.data.cluttered import cluttered_digits
+from repro.data.diffusion import Hardi, crossing_fibres, hardi_voxels
 from repro.data.digits import digits
 from repro.data.faces import Faces, draw_faces, faces
-from repro.data.hardi import Hardi, crossing_fibres, hardi_voxels
 from repro.data.photographs import photograph, photograph_patches
 from repro.data.split import Split
-from repro.data.standard import load
+from repro.data.torchvision_files import load
 
 __all__ = [
     "Faces",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repro.data.digits import digits, table
-from repro.data.files import packaged, pixels
+from repro.data.packages import packaged, pixels
 from repro.data.split import Split
 
 TEXTURES = ("brick", "grass", "gravel")

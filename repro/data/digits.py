@@ -6,7 +6,7 @@ import gzip
 
 import numpy as np
 
-from repro.data.files import packaged
+from repro.data.packages import packaged
 from repro.data.split import Split
 
 N_TEST = 500

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from repro.data.files import packaged, pixels
+from repro.data.packages import packaged, pixels
 
 #: Package and file of every colour photograph.
 PHOTOGRAPHS = {

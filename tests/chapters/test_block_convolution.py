@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import repro
-from repro.accelerator import CapacityError
+from repro.hardware.memory import CapacityError
 
 CHANNELS = ((1, 3), (3, 4, 2), (2, 5))
 

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import repro
-from repro.pretrained import ConvNorm, fold_norms
-from repro.quantizers import quantize_symmetric
+from repro.pretrained.efficientnet_lite0 import ConvNorm, fold_norms
+from repro.quantize.uniform import quantize_symmetric
 
 WIDTHS = np.array((2, 3, 4, 5, 6, 8))
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import repro
-from repro.electrostatics import electrostatic
-from repro.sphere import tessellation
+from repro.diffusion.directions import tessellation
+from repro.diffusion.repulsion import electrostatic
 
 X81 = tessellation(3)
 X321 = tessellation(4)

@@ -1,0 +1,27 @@
+"""Pictures of the gallery, taken from the notebooks into the built site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from press.site import library
+
+FOLDER = "_static/thumbnails"
+
+
+def write_thumbnails(app: Sphinx, exception: Exception | None) -> None:
+    """Write the thumbnail of every finished chapter that has one."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for chapter in library.read_all(Path(app.srcdir), app.env.found_docs):
+        if chapter.thumbnail is not None:
+            (folder / f"{chapter.slug}.png").write_bytes(chapter.thumbnail[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Write the pictures when the site is built."""
+    app.connect("build-finished", write_thumbnails)

@@ -1,0 +1,1 @@
+"""Integer arithmetic as hardware does it; NumPy only."""

@@ -1,9 +1,0 @@
-"""The tool behind the Makefile: new, refresh, structure, check, scoreboard.
-
-Run ``python -m repro.book --help``. Nothing here imports torch, so every command but the
-execution of a chapter itself starts at once.
-"""
-
-
-class BookError(Exception):
-    """A request that cannot be met; the message says what was expected and what to do."""

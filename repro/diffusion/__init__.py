@@ -1,0 +1,1 @@
+"""Directions of diffusion imaging."""

@@ -1,0 +1,1 @@
+"""Memories, arrays and workloads that count what they do; NumPy only."""

@@ -1,0 +1,1 @@
+"""Real pretrained networks from weights that Python packages carry."""

@@ -1,0 +1,1 @@
+"""Quantizers of torch tensors, and training through them."""
