@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from repro.chapters import ROOT
+from repro.markup import aligned
 
 RESULTS = ROOT / "benchmarks" / "results"
 Cell = str | int | float | None
@@ -100,11 +101,8 @@ def report(slug: str, about: str, tables: Sequence[Table], folder: Path = RESULT
     from press.writing import write_atomically
 
     for table in tables:
-        lines = [list(table.columns), *([text(cell) for cell in row] for row in table.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        print(f"\n{table.caption}")
-        for line in lines:
-            print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+        rows = [[text(cell) for cell in row] for row in table.rows]
+        print(f"\n{table.caption}\n{aligned(rows, table.columns)}")
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     stored = {"about": about, "machine": machine, "tables": [asdict(table) for table in tables]}
     path = folder / f"{slug}.json"

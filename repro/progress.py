@@ -8,6 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from repro.notebook import in_kernel
+
+Show = Callable[[str], None]
+Clear = Callable[[], None]
+
 
 @contextmanager
 def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
@@ -15,12 +20,12 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
 
     In a notebook a line of text is updated in place and emptied at the end; in a terminal one
     line of standard error is overwritten and erased. With the environment variable
-    ``REPRO_QUIET=1``, and where nobody watches (no notebook, standard error is not a terminal),
+    `REPRO_QUIET=1`, and where nobody watches (no notebook, standard error is not a terminal),
     nothing is shown at all.
 
     Args:
         total: number of steps, 1 or more.
-        what: what a step is, in the plural, such as ``"seeds"``.
+        what: what a step is, in the plural, such as "seeds".
 
     Yields:
         A function to call after every step.
@@ -42,25 +47,18 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
         clear()
 
 
-def _display() -> tuple[Callable[[str], None], Callable[[], None]]:
+def _display() -> tuple[Show, Clear]:
     """How to show a line and how to remove it, for where this process runs."""
-    if os.environ.get("REPRO_QUIET") == "1":
-        return (lambda text: None), (lambda: None)
-    if _in_notebook():
-        return _notebook()
-    if sys.stderr is not None and sys.stderr.isatty():
-        return _terminal()
+    if os.environ.get("REPRO_QUIET") != "1":
+        if in_kernel():
+            return _notebook()
+        if sys.stderr is not None and sys.stderr.isatty():
+            return _terminal()
     return (lambda text: None), (lambda: None)
 
 
-def _in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this process. IPython is not imported to find out."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None
-
-
-def _notebook() -> tuple[Callable[[str], None], Callable[[], None]]:
+def _notebook() -> tuple[Show, Clear]:
+    """A display below the running cell, updated in place."""
     from IPython.display import display
 
     handle = display({"text/plain": ""}, raw=True, display_id=True)
@@ -71,7 +69,9 @@ def _notebook() -> tuple[Callable[[str], None], Callable[[], None]]:
     return show, lambda: show("")
 
 
-def _terminal() -> tuple[Callable[[str], None], Callable[[], None]]:
+def _terminal() -> tuple[Show, Clear]:
+    """The last line of the terminal, overwritten."""
+
     def show(text: str) -> None:
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()

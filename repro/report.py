@@ -5,16 +5,19 @@ verified. Floats stand in spans that the comparison masks. A count that varies b
 therefore passed as a float; a closed form that does not vary is passed as text, already rounded.
 """
 
+from __future__ import annotations
+
 import html
 import math
 import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
+from markupsafe import Markup
 
-from repro.markup import ELLIPSIS, MATH, inline, mask, publish, typeset
+from repro.markup import ELLIPSIS, MATH, inline, mask, render, typeset
+from repro.notebook import publish
 
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 
@@ -25,11 +28,34 @@ class Masked(str):
     __slots__ = ()
 
 
+class Shown(NamedTuple):
+    """One value as the reader sees it.
+
+    Attributes:
+        rich: HTML.
+        plain: text that is the same on every machine.
+        number: whether it is a number rather than words.
+    """
+
+    rich: Markup
+    plain: str
+    number: bool
+
+
 def measured(value: float, fmt: str = ".3g", unit: str = "") -> Masked:
     """Return a measured number as HTML, in a span that is masked when outputs are compared.
 
-    `value` is a finite number, `fmt` a format specification, `unit` text shown after the number.
-    Raises ValueError for NaN and infinity, TypeError for anything that is not one number.
+    Args:
+        value: a finite number; a NumPy scalar or a tensor of one element too.
+        fmt: its format specification.
+        unit: text shown after the number.
+
+    Returns:
+        HTML for `say` and `table`.
+
+    Raises:
+        ValueError: `value` is NaN or infinite.
+        TypeError: `value` is not one number.
     """
     value = _plain(value)
     if isinstance(value, str | bool):
@@ -40,30 +66,40 @@ def measured(value: float, fmt: str = ".3g", unit: str = "") -> Masked:
 def say(template: str, **values: Any) -> None:
     r"""Display a paragraph with computed numbers in it.
 
-    `template` is text or inline HTML, with `{name}` or `{name:format}` fields for the `values`.
-    Formulas between dollar signs keep their braces; a dollar sign is written `\$`.
-    Floats are masked (default format .3g); whole numbers, truth values and text are not.
-    Raises ValueError for fields without a value, values without a field, NaN and infinity, and
-    TypeError for values that are neither text nor one number.
+    Args:
+        template: text or inline HTML with fields, `{name}` or `{name:format}`. Formulas between
+            dollar signs keep their braces; a dollar sign is written `\$`.
+        **values: what the fields show. Floats are masked (default format .3g); whole numbers,
+            truth values and text are not.
+
+    Raises:
+        ValueError: a field without a value, a value without a field, NaN or infinity.
+        TypeError: a value that is neither text nor one number.
     """
     used: set[str] = set()
 
-    def fill(plain: bool, text: str) -> str:
+    def fill(text: str, plain: bool) -> str:
         def field(match: re.Match[str]) -> str:
             name, fmt = match.groups()
             if name not in values:
                 raise ValueError(f"no value for {{{name}}}; given: {', '.join(values) or 'none'}")
             used.add(name)
-            return _cell(values[name], fmt or "")[plain]
+            shown = _shown(values[name], fmt or "")
+            return shown.plain if plain else shown.rich
 
         return FIELD.sub(field, text).replace("\\$", "$")
 
     parts = MATH.split(template)
-    rich = [typeset(part) if i % 2 else fill(False, part) for i, part in enumerate(parts)]
-    plain = [f"${part}$" if i % 2 else fill(True, _untagged(part)) for i, part in enumerate(parts)]
+    rich = [typeset(part) if i % 2 else fill(part, False) for i, part in enumerate(parts)]
+    plain = [f"${part}$" if i % 2 else fill(_untagged(part), True) for i, part in enumerate(parts)]
     if unused := set(values) - used:
         raise ValueError(f"no field for {', '.join(sorted(unused))} in {template!r}")
-    publish(f'<p class="repro-say">{"".join(rich)}</p>', " ".join("".join(plain).split()))
+    publish(
+        {
+            "text/html": f'<p class="repro-say">{"".join(rich)}</p>',
+            "text/plain": " ".join("".join(plain).split()),
+        }
+    )
 
 
 def table(
@@ -71,11 +107,16 @@ def table(
 ) -> None:
     """Display a table.
 
-    `rows` are sequences of cells, one a column: text, whole numbers, truth values, floats
-    (masked) or the result of `measured`. `columns` are the headings, or a mapping from each
-    heading to the format of its numbers (default .3g for floats). `caption` is text.
-    Text, headings and caption may hold $mathematics$.
-    Raises ValueError for a row of another length, NaN and infinity, and TypeError for other cells.
+    Args:
+        rows: cells, one a column: text, whole numbers, truth values, floats (masked) or the result
+            of `measured`.
+        columns: the headings, or a mapping from each heading to the format of its numbers
+            (default .3g for floats).
+        caption: text above the table. Text, headings and caption may hold $mathematics$.
+
+    Raises:
+        ValueError: a row of another length, no heading or one twice, NaN or infinity.
+        TypeError: another cell.
     """
     formats = dict(columns) if isinstance(columns, Mapping) else dict.fromkeys(columns, "")
     if len(formats) != len(columns) or not formats:
@@ -84,49 +125,27 @@ def table(
     for number, row in enumerate(rows):
         if len(row) != len(formats):
             raise ValueError(f"row {number} has {len(row)} cells for {len(formats)} columns: {row}")
-    cells = [[_cell(v, f) for v, f in zip(row, formats.values(), strict=True)] for row in rows]
-    publish(_html_table(rows, cells, list(formats), caption), _text_table(cells, formats, caption))
-
-
-def _html_table(rows: list, cells: list, headings: list[str], caption: str) -> str:
-    """Lay out a table in HTML; numbers carry the class `num`."""
-    head = "".join(f'<th scope="col">{inline(heading)}</th>' for heading in headings)
-    lines = [
-        "".join(_html_cell(value, rich) for value, (rich, _) in zip(row, line, strict=True))
-        for row, line in zip(rows, cells, strict=True)
-    ]
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    title = f"<caption>{inline(caption)}</caption>\n" if caption else ""
-    return (
-        f'<table class="repro-table">\n{title}<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table>"
+    cells = [[_shown(v, f) for v, f in zip(row, formats.values(), strict=True)] for row in rows]
+    lines = [" | ".join(formats), *(" | ".join(cell.plain for cell in row) for row in cells)]
+    publish(
+        {
+            "text/html": render("table", caption=caption, headings=list(formats), rows=cells),
+            "text/plain": "\n".join([caption, *lines] if caption else lines),
+        }
     )
 
 
-def _text_table(cells: list, headings: Iterable[str], caption: str) -> str:
-    """Lay out a table in plain text, floats as "…"."""
-    lines = [" | ".join(headings), *(" | ".join(plain for _, plain in line) for line in cells)]
-    return "\n".join([caption, *lines] if caption else lines)
-
-
-def _html_cell(value: Any, rich: str) -> str:
-    """Return a table cell; numbers, unlike text and words such as True, get the class `num`."""
-    words = isinstance(value, str | bool | np.bool_) and not isinstance(value, Masked)
-    return f"<td>{rich}</td>" if words else f'<td class="num">{rich}</td>'
-
-
-def _cell(value: Any, fmt: str) -> tuple[str, str]:
-    """Return a value as HTML and as portable plain text."""
+def _shown(value: Any, fmt: str) -> Shown:
+    """A value as the reader sees it."""
     if isinstance(value, Masked):
-        return str(value), ELLIPSIS
+        return Shown(Markup(value), ELLIPSIS, True)
     value = _plain(value)
-    if isinstance(value, float):
-        return measured(value, fmt or ".3g"), ELLIPSIS
     if isinstance(value, str | bool):
-        text = str(value)
-        return inline(text), text
+        return Shown(Markup(inline(str(value))), str(value), False)
+    if isinstance(value, float):
+        return Shown(Markup(measured(value, fmt or ".3g")), ELLIPSIS, True)
     text = format(value, fmt)
-    return html.escape(text), text
+    return Shown(Markup(html.escape(text)), text, True)
 
 
 def _plain(value: Any) -> str | bool | int | float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from press import BookError
 from repro.claims import ClaimError, collect
+from repro.markup import aligned
 
 COLUMNS = ("chapter", "id", "kind", "rule", "measured", "control", "verdict")
 WIDTH = 38
@@ -33,17 +34,12 @@ def as_json(claims: list[dict]) -> str:
 
 def as_table(claims: list[dict]) -> str:
     """One line a claim, then totals by verdict."""
-    rows = [COLUMNS, *([_cell(claim[name]) for name in COLUMNS] for claim in claims)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    rows = [[_cell(claim[name]) for name in COLUMNS] for claim in claims]
     verdicts = Counter(claim["verdict"] for claim in claims)
     held = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     chapters = len({claim["chapter"] for claim in claims})
     total = f"chapters: {chapters}, claims: {len(claims)}" + (f" ({held})" if held else "")
-    return "\n".join([*lines, "", total])
+    return f"{aligned(rows, COLUMNS)}\n\n{total}"
 
 
 def _cell(value: object) -> str:

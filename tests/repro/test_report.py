@@ -14,7 +14,7 @@ from repro.report import measured, say, table
 def shown(monkeypatch):
     """Collect what is displayed as (html, plain text)."""
     outputs = []
-    monkeypatch.setattr(report, "publish", lambda rich, plain: outputs.append((rich, plain)))
+    monkeypatch.setattr(report, "publish", lambda data: outputs.append(tuple(data.values())))
     return outputs
 
 
