@@ -1,109 +1,117 @@
-"""How a claim and a ledger look: HTML cards and tables, and the plain text of each.
+"""How entries, a ledger and the table of a paper's claims look: HTML, and plain text of each.
 
-Everything here is the same on every machine, except what `mask` wraps.
+Everything here follows from records. It is the same on every machine, except what is masked.
 """
 
-import html
-from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from repro.markup import inline, mask, powers_of_ten
+from repro.claims.paper import Stated, coverage
+from repro.markup import aligned, render
 
-#: Left border by verdict: at least 3:1 on white and on the dark page; the verdict stands beside it.
-BORDERS = {
+#: Colour by verdict: at least 3:1 on white and on the dark page; the verdict stands beside it. The
+#: site takes its own from here.
+COLOURS = {
     "reproduced": "#1f83c4",
     "consistent": "#1a9077",
     "not at this scale": "#a97f0c",
     "contradicted": "#d3589a",
+    "holds": "#6b7f94",
+    "found": "#8467c7",
     "refused": "#e0483a",
 }
+#: How each kind is counted: the sentence over its table, for one and for several.
+NOUNS = {"check": ("check holds", "checks hold"), "finding": ("finding", "findings")}
 
 
-def css_class(verdict: str) -> str:
-    """Return the modifier class of a verdict, such as claim--not-at-this-scale."""
-    return "claim--" + verdict.replace(" ", "-")
+def css(verdict: str) -> str:
+    """A verdict as part of a class name, such as not-at-this-scale."""
+    return verdict.replace(" ", "-")
 
 
-def card(record: dict[str, Any]) -> str:
-    """Return the HTML card of a judged claim."""
-    rows = {
-        "Paper": inline(record["paper"]),
-        "Measured": mask(record["measured"]["text"]),
-        "Rule": html.escape(powers_of_ten(record["rule"]["text"])),
-        "Control": f"{mask(record['control']['text'])} (rejected): " + inline(record["control_is"]),
-    }
-    if record["reason"]:
-        label = "Reconstructed" if record["verdict"] == "consistent" else "Reason"
-        rows[label] = inline(record["reason"])
-    anchor = f"claim-{record['chapter']}-{record['id']}"
-    return _card(record["statement"], record["verdict"], rows, f' id="{html.escape(anchor)}"')
+def anchor(record: Mapping[str, Any]) -> str:
+    """Name of an entry's card on its page."""
+    return f"claim-{record['chapter']}-{record['id']}"
 
 
-def refused_card(statement: str, rows: dict[str, str], why: str) -> str:
-    """Return the HTML card of a refused claim; `rows` are measured texts and stay masked."""
-    shown = {"Why": mask(why)} | {label: mask(text) for label, text in rows.items()}
-    return _card(statement, "refused", shown)
+def card(record: Mapping[str, Any], where: str) -> str:
+    """HTML of one entry.
 
-
-def _card(statement: str, verdict: str, rows: dict[str, str], anchor: str = "") -> str:
-    """Lay out a card: the statement, the verdict, then one line a row (values are HTML)."""
-    style = f"border-left:4px solid {BORDERS[verdict]};padding:.3em .9em;margin:.6em 0"
-    lines = "".join(
-        f'<div class="claim__row"><span class="claim__label">{label}:</span> {value}</div>\n'
-        for label, value in rows.items()
+    Args:
+        record: the judged entry.
+        where: for a claim, its place in the paper and its figure there; otherwise empty.
+    """
+    return render(
+        "entry",
+        record=record,
+        where=where,
+        anchor=anchor(record),
+        css=css(record["verdict"]),
+        colour=COLOURS[record["verdict"]],
     )
+
+
+def refused_card(statement: str, rows: Mapping[str, str], why: str) -> str:
+    """HTML of a refused entry; `rows` are measured texts and stay masked."""
+    return render(
+        "refused", statement=statement, rows={"Why": why, **rows}, colour=COLOURS["refused"]
+    )
+
+
+def card_text(record: Mapping[str, Any]) -> str:
+    """Plain text of one entry, the same on every machine."""
     return (
-        f'<div class="claim {css_class(verdict)}"{anchor} style="{style}">\n'
-        f'<div class="claim__head"><strong class="claim__statement">{inline(statement)}'
-        f'</strong> <em class="claim__verdict">{verdict}</em></div>\n{lines}</div>'
+        " | ".join(
+            f"{record['kind']} {record['id']}" if key == "id" else record[key]
+            for key in ("id", "verdict")
+        )
+        + f" | {record['rule']['text']}"
     )
 
 
-def summary(records: list[dict[str, Any]]) -> str:
-    """Count the verdicts: "5 claims: 4 reproduced, 1 contradicted"."""
-    counts = Counter(record["verdict"] for record in records)
-    parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in BORDERS if counts[verdict])
-    noun = "claim" if len(records) == 1 else "claims"
-    return f"{len(records)} {noun}" + (f": {parts}" if parts else " yet")
+def paper(chapter: str, rows: Sequence[Stated], records: Iterable[Mapping[str, Any]]) -> str:
+    """HTML of the table of a paper's claims; verdicts stand where the records have them."""
+    made = {record["id"]: record for record in records}
+    shown = [(row, made.get(row.id), f"claim-{chapter}-{row.id}") for row in rows]
+    return render("paper", rows=shown, colours=COLOURS)
 
 
-def card_text(record: dict[str, Any]) -> str:
-    """Return the plain text of a card, the same on every machine."""
-    return "claim " + " | ".join(
-        (record["id"], record["kind"], record["rule"]["text"], record["verdict"])
+def paper_text(rows: Sequence[Stated]) -> str:
+    """Plain text of that table, without verdicts."""
+    cells = [[row.id, row.says, "out of reach" if row.out_of_reach else "tested"] for row in rows]
+    return aligned(cells, ["id", "the paper claims", "here"])
+
+
+def ledger(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
+    """HTML of a ledger: the claims, the checks and the findings, apart."""
+    kinds = {kind: _of(kind, records) for kind in ("claim", "check", "finding")}
+    return render(
+        "ledger",
+        rows=rows,
+        kinds=kinds,
+        anchors={record["id"]: anchor(record) for record in records},
+        captions=_captions(rows, records),
+        colours=COLOURS,
     )
 
 
-def table_text(records: list[dict[str, Any]]) -> str:
-    """Return the plain text of a ledger: the counts, then one line a claim."""
-    lines = [" | ".join((r["id"], r["rule"]["text"], r["verdict"])) for r in records]
-    return "\n".join([summary(records), *lines])
+def ledger_text(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
+    """Plain text of a ledger: the counts, then one line an entry."""
+    lines = []
+    for kind, caption in _captions(rows, records).items():
+        lines += [caption, *(card_text(record) for record in _of(kind, records))]
+    return "\n".join(lines)
 
 
-def table(records: list[dict[str, Any]]) -> str:
-    """Return the HTML table of a ledger."""
-    head = ("Claim", "Paper", "Ours", "Rule", "Control (rejected)", "Verdict")
-    cells = "".join(f'<th scope="col">{label}</th>' for label in head)
-    rows = "\n".join(_row(record) for record in records)
-    return (
-        '<div class="claim-table-wrap" style="overflow-x:auto"><table class="claim-table">\n'
-        f"<caption>{summary(records)}</caption>\n<thead><tr>{cells}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody></table></div>"
-    )
+def _of(kind: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries of one kind."""
+    return [record for record in records if record["kind"] == kind]
 
 
-def _row(record: dict[str, Any]) -> str:
-    """Return the table row of one claim, linked to its card."""
-    anchor = html.escape(f"#claim-{record['chapter']}-{record['id']}")
-    reason = inline(record["reason"])
-    cells = (
-        f'<a href="{anchor}">{inline(record["statement"])}</a>',
-        inline(record["paper"]),
-        mask(record["measured"]["text"]),
-        html.escape(powers_of_ten(record["rule"]["text"])),
-        f"{mask(record['control']['text'])}: {html.escape(record['control_is'])}",
-        f'<em class="claim__verdict">{record["verdict"]}</em>'
-        + (f'<br><small class="claim__reason">{reason}</small>' if reason else ""),
-    )
-    data = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr class="{css_class(record["verdict"])}">{data}</tr>'
+def _captions(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What stands over the table of each kind that has entries; over the claims always."""
+    captions = {"claim": coverage(len(rows), records).text}
+    for kind, (one, several) in NOUNS.items():
+        if count := len(_of(kind, records)):
+            captions[kind] = f"{count} {one if count == 1 else several}"
+    return captions

@@ -1,108 +1,192 @@
-"""The ledger: every claim of a chapter, its acceptance rule and the control the rule must reject.
+"""The ledger of a chapter: the paper's claims, our checks, and what we found besides.
 
-    ledger = Ledger("sttn")
-    ledger.claim("two-binaries", "A ternary kernel is the mean of two binary kernels",
-                 kind="exact", paper="eq. 5", measured=np.abs(T - (B1 + B2) / 2).max(),
-                 accept=equals(0), control=np.abs(T_hard - (B1 + B2) / 2).max(),
-                 control_is="thresholding the real kernel instead")
-    ledger            # the table
-
-`collect` rebuilds the ledger of the whole book from stored outputs and judges it again.
+ledger = Ledger("sttn")
+ledger.paper(
+Stated("soft-beats-hard", "Soft thresholds train better than hard ones",
+"66.2 % against 61.8 % top-1 (table 2)"),
+Stated("imagenet", "ResNet-18 comes within 3.1 points of the float network",
+"66.2 % against 69.3 % (table 1)", out_of_reach="no package ships ImageNet"),
+)
+ledger.claim("soft-beats-hard", "On 16x16 digits, 20 epochs, soft beats hard thresholds",
+measured=soft - hard, accept=improves(), control=soft_frozen - hard,
+control_is="thresholds frozen at their start", unit="points")
+ledger.check("gradient", "The formula equals automatic differentiation",
+measured=np.abs(formula - autograd).max(), accept=at_most(1e-12),
+control=np.abs(formula * (1 + 1e-11) - autograd).max(),
+control_is="the formula off by 1e-11 of its size")
+ledger            # three tables
 """
 
 import copy
-import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from repro import notebook
 from repro.claims import cards
+from repro.claims.drift import Drift
+from repro.claims.evidence import Varied
 from repro.claims.measurement import ClaimError, glimpse
-from repro.claims.rules import at_least, at_most, equals, improves, slope, within
-from repro.claims.verdicts import judge, rejudge, require_id, shown
-from repro.markup import publish, shell
-
-__all__ = [
-    "ClaimError",
-    "Ledger",
-    "at_least",
-    "at_most",
-    "collect",
-    "equals",
-    "improves",
-    "slope",
-    "within",
-]
+from repro.claims.paper import Stated, check_rows
+from repro.claims.texts import require_id
+from repro.claims.verdicts import judge, shown
 
 
 class Ledger:
-    """The claims of one chapter; as the last expression of a cell it shows their table.
+    """The entries of one chapter; as the last expression of a cell it shows their tables.
 
     `chapter` is the chapter's slug.
     """
 
     def __init__(self, chapter: str) -> None:
         self.chapter = require_id("chapter", chapter)
+        self._rows: list[Stated] = []
         self._records: dict[str, dict[str, Any]] = {}
         self._made_at: dict[str, int | None] = {}
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """Copies of the records of all accepted claims, in the order they were made."""
+        """Copies of the records of all accepted entries, in the order they were made."""
         return copy.deepcopy(list(self._records.values()))
+
+    @property
+    def rows(self) -> list[Stated]:
+        """The claims that the paper makes."""
+        return list(self._rows)
+
+    def paper(self, *rows: Stated) -> None:
+        """Declare and show what the paper claims: its abstract's and headline tables' statements.
+
+        Args:
+            *rows: one for each claim, in the paper's own terms. A row without `out_of_reach` needs
+                an entry with its id, made by `claim`; every claim needs a row.
+
+        Raises:
+            ClaimError: no row, something else than rows, or an id or a sentence twice.
+        """
+        self._rows = check_rows(rows)
+        stored = [row.record() for row in self._rows]
+        data = {
+            "text/html": cards.paper(self.chapter, self._rows, self.records),
+            "text/plain": cards.paper_text(self._rows),
+        }
+        notebook.publish(data, {"repro": {"paper": stored}})
 
     def claim(
         self,
         id: str,
         statement: str,
         *,
-        kind: str,
-        paper: str,
         measured: Any,
         accept: Any,
         control: Any,
         control_is: str,
         unit: str = "",
+        drift: Drift | None = None,
         reconstructed: str | None = None,
-        not_at_this_scale: str | None = None,
         contradicted: str | None = None,
+        not_at_this_scale: str | None = None,
+        positive: Any = None,
+        positive_is: str | None = None,
+        cause: Varied | None = None,
     ) -> None:
-        """Check a claim, record it and show its card.
+        """Test a claim of the paper, record it and show its card.
 
-        id: short name, unique in the chapter (letters, digits, "-", "_").
-        statement: the claim in one sentence.
-        kind: "exact", "value", "ordering" or "scaling".
-        paper: where the paper says so, with its figure, such as "66.2 % top-1 (abstract)".
-        measured, control: a number, a truth value, an array or a tensor of any shape, every
-            element of which must satisfy the rule; for `improves` the paired differences (N,), for
-            `slope` a pair (x, y). The control is the same measurement on something that is wrong:
-            it needs as many dimensions, and the rule must reject it, whatever the verdict.
-        accept: a rule from this module.
-        control_is: what the control is.
-        unit: unit of both, shown after the numbers.
+        Args:
+            id: that of its row in the table of the paper's claims.
+            statement: what is tested here, in one sentence with its conditions.
+            measured: a number, a truth value, an array or a tensor of any shape, every element of
+                which must satisfy the rule; for `improves` the paired differences (N,), for
+                `slope` a pair (x, y). In the paper's own quantity.
+            accept: a rule from this package, taken from the paper's statement.
+            control: the same measurement on a near miss: the same formula with one key step
+                removed or disturbed, or the nearest competitor. The rule must reject it; of a
+                contradiction the opposite rule must not accept it.
+            control_is: what the control is.
+            unit: of all measurements, shown after the numbers.
+            drift: how far the numbers may move when the chapter is executed again: `absolute(x)`,
+                `relative(x)` or `seeds()`; by default integers are exact, paired differences
+                follow their interval, and floats are closed forms.
+            reconstructed: "consistent": what was filled in where the paper is not public.
+            contradicted: why the opposite holds; the opposite rule must accept the measurement.
+            not_at_this_scale: why the effect does not show; needs the next three.
+            positive: an effect known to be there, measured in the same way; the rule must accept.
+            positive_is: what it is.
+            cause: what was varied towards the paper's scale, which must bring the claim nearer.
 
-        The verdict is "reproduced" if the rule accepts the measurement, unless one of these is
-        given, each with its reason: `reconstructed` ("consistent": holds for a method whose gaps
-        we filled in as the text says), `not_at_this_scale` (the rule must indeed reject the
-        measurement), `contradicted` (the opposite rule must accept it).
-
-        Raises ClaimError, naming claim, rule, measurement and control, for whatever does not bear
-        out its declaration and for every claim that could not have failed. Running a notebook cell
-        again replaces the claims it made; any other repetition is refused.
+        Raises:
+            ClaimError: names claim, rule and measurements, for whatever does not bear out its
+                declaration and for every claim that could not have failed. Running a cell again
+                replaces the entries it made; any other repetition is refused.
         """
-        claim = {key: value for key, value in locals().items() if key != "self"}
-        try:
-            self._admit(id, statement)
-            record = judge(chapter=self.chapter, **claim)
-        except ClaimError as error:
-            raise self._refuse(claim, error) from error.__cause__
-        self._records[id] = record
-        self._made_at[id] = _execution_count()
-        metadata = {"repro": {"claim": copy.deepcopy(record)}}
-        publish(cards.card(record), cards.card_text(record), metadata)
+        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
+        self._make("claim", id, statement, given)
 
-    def _admit(self, id: str, statement: str) -> None:
-        """Refuse a repeated id or statement, but forget a claim whose cell is run again."""
+    def check(
+        self,
+        id: str,
+        statement: str,
+        *,
+        measured: Any,
+        accept: Any,
+        control: Any,
+        control_is: str,
+        unit: str = "",
+        drift: Drift | None = None,
+        nothing_nearer: str | None = None,
+    ) -> None:
+        """Check an identity, a solver against a second way, or a textbook case.
+
+        Args:
+            id: short name, unique in the chapter.
+            statement: the identity in one sentence.
+            measured: an error in absolute value, a count of differences, or numbers to be equal.
+            accept: `equals`, `at_most` (the bound is the rounding that is allowed) or another rule.
+            control: the same on a slightly disturbed method, at most a hundred bounds away.
+            control_is: what the disturbance is.
+            unit: of both.
+            drift: as for `claim`; by default an error may move within its order of magnitude.
+            nothing_nearer: why no smaller disturbance exists, where the control is farther away or
+                the measurement is a truth value.
+
+        Raises:
+            ClaimError: as for `claim`, and for a check that passes over small disturbances.
+        """
+        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
+        self._make("check", id, statement, given)
+
+    def finding(
+        self,
+        id: str,
+        statement: str,
+        *,
+        measured: Any,
+        accept: Any,
+        control: Any,
+        control_is: str,
+        unit: str = "",
+        drift: Drift | None = None,
+    ) -> None:
+        """Record what we observed beyond the paper, our own variants included.
+
+        Args and errors are those of `claim`; nothing can be declared of a finding.
+        """
+        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
+        self._make("finding", id, statement, given)
+
+    def _make(self, kind: str, id: str, statement: str, given: dict[str, Any]) -> None:
+        """Judge an entry, record it and show its card."""
+        try:
+            self._admit(kind, id, statement)
+            record = judge(kind=kind, chapter=self.chapter, id=id, statement=statement, **given)
+        except ClaimError as error:
+            raise self._refuse(kind, id, statement, given, error) from error.__cause__
+        self._records[id] = record
+        self._made_at[id] = notebook.execution_count()
+        where = next((row.where for row in self._rows if row.id == id), "")
+        data = {"text/html": cards.card(record, where), "text/plain": cards.card_text(record)}
+        notebook.publish(data, {"repro": {"entry": copy.deepcopy(record)}})
+
+    def _admit(self, kind: str, id: str, statement: str) -> None:
+        """Refuse a repeated or unlisted entry, but forget one whose cell is run again."""
         says = " ".join(statement.split()) if isinstance(statement, str) else statement
         for known, record in list(self._records.items()):
             if known == id and record["statement"] == says and self._is_rerun(id):
@@ -114,108 +198,50 @@ class Ledger:
                     "statement, run the cell that makes the ledger again"
                 )
             elif record["statement"] == says:
-                raise ClaimError(f"claim {known!r} makes the same statement already")
+                raise ClaimError(f"entry {known!r} makes the same statement already")
+        row = next((row for row in self._rows if row.id == id), None)
+        if kind == "claim" and row is None:
+            raise ClaimError(
+                "the table of the paper's claims has no such id: add a Stated row to "
+                "ledger.paper, or make this a finding"
+            )
+        if row is not None and (kind != "claim" or row.out_of_reach):
+            wrong = f"a {kind}" if kind != "claim" else "out of reach there"
+            raise ClaimError(f"the table of the paper's claims has this id, but this is {wrong}")
 
     def _is_rerun(self, id: str) -> bool:
-        """Whether the claim was made by an earlier execution in a notebook."""
-        now, then = _execution_count(), self._made_at[id]
+        """Whether the entry was made by an earlier execution in a notebook."""
+        now, then = notebook.execution_count(), self._made_at[id]
         return now is not None and then is not None and now > then
 
-    def _refuse(self, claim: dict[str, Any], error: ClaimError) -> ClaimError:
+    def _refuse(
+        self, kind: str, id: Any, statement: Any, given: dict[str, Any], error: ClaimError
+    ) -> ClaimError:
         """Show the refusal as a card and return the full error."""
+        rule = given["accept"]
         rows = {
-            "Rule": glimpse(claim["accept"]),
-            "Measured": shown(claim["accept"], claim["measured"]),
-            "Control": f"{shown(claim['accept'], claim['control'])} ({claim['control_is']})",
+            "Rule": glimpse(rule),
+            "Measured": shown(rule, given["measured"]),
+            "Control": f"{shown(rule, given['control'])} ({given['control_is']})",
         }
-        name = f"claim {claim['id']!r} of chapter {self.chapter!r}"
-        publish(
-            cards.refused_card(str(claim["statement"]), rows, str(error)),
-            f"claim {claim['id']} | refused",
-        )
+        if given.get("positive") is not None:
+            rows["Positive"] = f"{shown(rule, given['positive'])} ({given['positive_is']})"
+        data = {
+            "text/html": cards.refused_card(str(statement), rows, str(error)),
+            "text/plain": f"{kind} {id} | refused",
+        }
+        notebook.publish(data)
         facts = "\n".join(f"  {label.lower() + ':':10}{text}" for label, text in rows.items())
-        return ClaimError(f"{name} is refused: {error}\n{facts}")
+        return ClaimError(f"{kind} {id!r} of chapter {self.chapter!r} is refused: {error}\n{facts}")
 
     def __repr__(self) -> str:
-        return cards.table_text(list(self._records.values()))
+        return cards.ledger_text(self._rows, list(self._records.values()))
 
-    def _repr_html_(self) -> str:
-        return cards.table(list(self._records.values()))
-
-
-def _execution_count() -> int | None:
-    """The running cell's number, or None outside IPython."""
-    running = shell()
-    return None if running is None else running.execution_count
-
-
-def collect(paths: Iterable[Path] | None = None) -> list[dict[str, Any]]:
-    """Read the records of all claims from stored notebook outputs, without running anything.
-
-    `paths` are notebooks, each named after its chapter (default: all chapters of the book).
-    Returns the records in the order of the notebooks and cells.
-
-    Every record is judged again: its stored rule must accept the stored measurement and reject the
-    stored control as its verdict says, and its card must be the one that the record leads to.
-    Raises ClaimError, naming chapter, cell and cause, for any that does not, for a duplicate id or
-    statement in a chapter, and for a notebook that is no JSON.
-    """
-    if paths is None:
-        from repro.chapters import paths as chapter_paths
-
-        paths = chapter_paths().values()
-    return [record for path in paths for record in _collect_chapter(Path(path))]
-
-
-def _collect_chapter(path: Path) -> list[dict[str, Any]]:
-    """Read and judge again the claims of one notebook."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ClaimError(f"{path.name} is not a notebook: {error!r}") from error
-    records: dict[str, dict[str, Any]] = {}
-    for number, cell in enumerate(cells, 1):
-        for output in cell.get("outputs", ()):
-            try:
-                record = _stored(output)
-                if record is None:
-                    continue
-                _check_unique(record, path.stem, records)
-            except ClaimError as error:
-                raise ClaimError(f"chapter {path.stem!r}, cell {number}: {error}") from error
-            records[record["id"]] = record
-    return list(records.values())
-
-
-def _stored(output: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the record of an output that shows a claim, judged again; None for other outputs."""
-    data = output.get("data", {})
-    plain, rich = ("".join(data.get(mime, "")) for mime in ("text/plain", "text/html"))
-    record = output.get("metadata", {}).get("repro", {}).get("claim")
-    if record is None:
-        if rich.startswith('<div class="claim '):
-            raise ClaimError(f"this card has no record of its claim: {plain}")
-        return None
-    try:
-        again = rejudge(record)
-        if (plain, rich) != (cards.card_text(again), cards.card(again)):
-            raise ClaimError("its card does not show its record; refresh the chapter")
-    except ClaimError as error:
-        fields = record if isinstance(record, dict) else {}
-        facts = {key: fields.get(key) for key in ("rule", "measured", "control")}
-        shown = ", ".join(
-            f"{key} {value.get('text')!r}" if isinstance(value, dict) else f"{key} {value!r}"
-            for key, value in facts.items()
-        )
-        raise ClaimError(f"claim {fields.get('id')!r}: {error} ({shown})") from error
-    return again
-
-
-def _check_unique(record: dict[str, Any], chapter: str, known: dict[str, dict[str, Any]]) -> None:
-    """Refuse a record of another chapter, and a repeated id or statement."""
-    if record["chapter"] != chapter:
-        raise ClaimError(f"claim {record['id']!r} belongs to chapter {record['chapter']!r}")
-    if record["id"] in known:
-        raise ClaimError(f"claim {record['id']!r} is made twice")
-    if record["statement"] in (other["statement"] for other in known.values()):
-        raise ClaimError(f"claim {record['id']!r} repeats the statement of another claim")
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """HTML and plain text, marked so that both can be drawn again from the records."""
+        records = list(self._records.values())
+        html = cards.ledger(self._rows, records)
+        data = {"text/html": html, "text/plain": cards.ledger_text(self._rows, records)}
+        return data, {"repro": {"ledger": True}}

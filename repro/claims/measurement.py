@@ -24,9 +24,30 @@ def number(value: bool | int | float, digits: int = 4) -> str:
     """Print a number for a reader: integers in full, other floats to `digits` figures."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
+    if isinstance(value, int) or (value.is_integer() and abs(value) <= EXACT):
+        return str(int(value))
+    return f"{value:.{digits}g}"
+
+
+def stored_number(value: bool | int | float) -> bool | int | float | str:
+    """A number as JSON keeps it, also where JavaScript reads and writes the file in between.
+
+    JavaScript writes 30.0 as 30 and rounds integers above 2**53, which therefore become text.
+    """
+    if isinstance(value, bool):
+        return value
+    if abs(value) > EXACT:
+        return repr(value)
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def read_number(value: Any) -> Any:
+    """The number that `stored_number` wrote, in nested lists too; all else stays as it is."""
+    if isinstance(value, list):
+        return [read_number(v) for v in value]
+    if isinstance(value, str):
+        return float(value) if set(value) & set(".en") else int(value)
+    return value
 
 
 def glimpse(value: Any) -> str:
@@ -84,9 +105,11 @@ class Measurement:
     def record(self) -> dict[str, Any]:
         """Return what is stored: `{"value": ...}` (nested lists) or `{"summary": {...}}`."""
         if self.values is not None:
-            return {"value": np.array(self.values, dtype=object).reshape(self.shape).tolist()}
+            kept = [stored_number(v) for v in self.values]
+            return {"value": np.array(kept, dtype=object).reshape(self.shape).tolist()}
         summary = {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
-        return {"summary": {"n": self.n, "shape": list(self.shape), **summary}}
+        kept = {name: stored_number(v) for name, v in summary.items()}
+        return {"summary": {"n": self.n, "shape": list(self.shape), **kept}}
 
     @classmethod
     def of(cls, value: Any) -> "Measurement":
@@ -121,7 +144,7 @@ class Measurement:
         if ("value" in record) == ("summary" in record):
             raise ClaimError("a stored measurement has either a value or a summary")
         if "value" in record:
-            measurement = cls.of(record["value"])
+            measurement = cls.of(read_number(record["value"]))
             if measurement.n > STORED:
                 raise ClaimError(f"more than {STORED} numbers are stored as a summary")
             return measurement
@@ -130,6 +153,7 @@ class Measurement:
 
 def _from_summary(summary: dict[str, Any]) -> Measurement:
     """Rebuild a measurement of more than 64 numbers; no real sample can have another form."""
+    summary = {name: read_number(value) for name, value in summary.items()}
     ends = Measurement.of([summary["min"], summary["max"]])
     spread = Measurement.of([summary["mean"], summary["std"]])
     (low, high), (mean, std), shape = ends.values, spread.values, tuple(summary["shape"])

@@ -1,0 +1,112 @@
+"""What a paper claims: the rows of the table that opens a chapter, and how many were tested."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from repro.claims.measurement import ClaimError
+from repro.claims.texts import require_id, require_text
+
+#: Verdicts of a claim, best first.
+VERDICTS = ("reproduced", "consistent", "not at this scale", "contradicted")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One claim of a paper, in the paper's own terms.
+
+    `id` is that of the ledger's entry that tests it. `says` is the claim in a sentence, `where`
+    the place in the paper and its figure, such as "66.2 % against 61.8 % top-1 (table 2)".
+    `out_of_reach` says why no entry tests it; it is left out where one does.
+    """
+
+    id: str
+    says: str
+    where: str
+    out_of_reach: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        require_id("id", self.id)
+        for name in ("says", "where", "out_of_reach"):
+            value = getattr(self, name)
+            if name != "out_of_reach" or value != "":
+                value = require_text(name, value)
+            object.__setattr__(self, name, value)
+
+    def record(self) -> dict[str, str]:
+        """The row as it is stored."""
+        return asdict(self)
+
+
+def check_rows(rows: Iterable[Any]) -> list[Stated]:
+    """The rows of a table of a paper's claims.
+
+    Raises:
+        ClaimError: none, something else than `Stated`, or an id or a sentence twice.
+    """
+    rows = list(rows)
+    if not rows:
+        raise ClaimError("the table of the paper's claims is empty; pass Stated(...) rows")
+    for row in rows:
+        if not isinstance(row, Stated):
+            raise ClaimError(f"the paper's claims are Stated(id, says, where) rows, got {row!r}")
+    for name in ("id", "says"):
+        counts = Counter(getattr(row, name) for row in rows)
+        if twice := [value for value, count in counts.items() if count > 1]:
+            raise ClaimError(f"the paper's claims give {name} {twice[0]!r} twice")
+    return rows
+
+
+def gaps(rows: Iterable[Stated], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What does not fit between the table of a paper's claims and the ledger; empty if all does."""
+    rows = {row.id: row for row in rows}
+    made = {entry["id"]: entry for entry in entries}
+    found = []
+    for id, row in rows.items():
+        if id in made and made[id]["kind"] != "claim":
+            found.append(f"{id!r} is in the table of the paper's claims but is no claim")
+        elif id in made and row.out_of_reach:
+            found.append(f"claim {id!r} is declared out of reach, yet an entry tests it")
+        elif id not in made and not row.out_of_reach:
+            found.append(
+                f"the paper's claim {id!r} has no entry: test it with ledger.claim, or say with "
+                "out_of_reach why not"
+            )
+    found += [
+        f"claim {id!r} is not in the table of the paper's claims: add a row, or make it a finding"
+        for id, entry in made.items()
+        if entry["kind"] == "claim" and id not in rows
+    ]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of a paper's claims were tested, and how the tests came out.
+
+    `stated` counts the rows of the table, `verdicts` the tested ones by verdict, best first.
+    """
+
+    stated: int
+    verdicts: dict[str, int]
+
+    @property
+    def tested(self) -> int:
+        """How many were tested."""
+        return sum(self.verdicts.values())
+
+    @property
+    def text(self) -> str:
+        """In words: "7 of 9 claims tested: 5 reproduced, 1 contradicted, 1 not at this scale"."""
+        noun = "claim" if self.stated == 1 else "claims"
+        head = f"{self.tested} of {self.stated} {noun} tested"
+        parts = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
+        return f"{head}: {parts}" if parts else head
+
+
+def coverage(stated: int, entries: Iterable[Mapping[str, Any]]) -> Coverage:
+    """Count the claims among entries against the number that papers state."""
+    counts = Counter(entry["verdict"] for entry in entries if entry["kind"] == "claim")
+    return Coverage(stated, {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]})
