@@ -1,16 +1,19 @@
-"""A chapter as the checks see it: its cells by kind, its sections, its stored records."""
+"""A chapter as checks, commands and site see it: cells by kind, sections, stored records."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from press import BookError
+from press import BookError, markdown
+from press.canonical import kind
 from press.writing import shown
 
 
@@ -46,9 +49,19 @@ class Cell:
         return self.node.metadata.get("tags", [])
 
     @property
+    def kind(self) -> str | None:
+        """The kind that folds it, such as `plot`; None for an open cell."""
+        return kind(self.tags)
+
+    @property
     def outputs(self) -> list[NotebookNode]:
         """Its stored outputs."""
         return self.node.get("outputs", [])
+
+    def stored(self, name: str) -> list[Any]:
+        """What its outputs hold under `repro` by one name, such as `entry`, in order."""
+        told = [output.get("metadata", {}).get("repro", {}) for output in self.outputs]
+        return [metadata[name] for metadata in told if name in metadata]
 
     @property
     def where(self) -> str:
@@ -56,9 +69,14 @@ class Cell:
         first = (self.source.strip() or "empty").splitlines()[0]
         return f"cell {self.number} (`{first[:60]}`)"
 
+    @property
+    def markdown(self) -> markdown.Markdown:
+        """Its text, read as Markdown."""
+        return markdown.read(self.source)
+
     @cached_property
     def tree(self) -> ast.Module:
-        """Its code, parsed; an empty module where it does not parse (reported by ``style``)."""
+        """Its code, parsed; an empty module where it does not parse (reported by `style`)."""
         try:
             return ast.parse(self.source)
         except SyntaxError:
@@ -67,7 +85,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook read for the checks."""
+    """One notebook of the book.
+
+    Attributes:
+        path: its file.
+        text: the content of the file.
+        notebook: the same, parsed.
+    """
 
     path: Path
     text: str
@@ -84,7 +108,7 @@ class Chapter:
         return self.path.parent.name
 
     @property
-    def repro(self) -> dict:
+    def repro(self) -> dict[str, Any]:
         """The notebook's own metadata."""
         return self.notebook.metadata.get("repro", {})
 
@@ -94,8 +118,8 @@ class Chapter:
         section, cells = "", []
         for number, node in enumerate(self.notebook.cells, start=1):
             if node.cell_type == "markdown":
-                for line in headings(node.source):
-                    section = line[3:].strip() if line.startswith("## ") else section
+                inside = [text for level, text in markdown.read(node.source).headings if level == 2]
+                section = inside[-1] if inside else section
             cells.append(Cell(node, number, section))
         return cells
 
@@ -105,9 +129,21 @@ class Chapter:
         return [cell for cell in self.cells if cell.node.cell_type == "code"]
 
     @property
-    def markdown(self) -> list[Cell]:
+    def prose(self) -> list[Cell]:
         """Text cells."""
         return [cell for cell in self.cells if cell.node.cell_type == "markdown"]
+
+    @property
+    def headings(self) -> list[tuple[int, str]]:
+        """Level and text of all headings, in order."""
+        return [heading for cell in self.prose for heading in cell.markdown.headings]
+
+    @property
+    def equations(self) -> Iterator[tuple[str, Cell]]:
+        """Label and cell of every tagged formula, in order."""
+        for cell in self.prose:
+            for tag in cell.markdown.tags:
+                yield equation_label(self.slug, tag), cell
 
     @property
     def executed(self) -> bool:
@@ -116,23 +152,23 @@ class Chapter:
 
     @property
     def root(self) -> Path:
-        """The book that the chapter belongs to: the folder of ``references.bib``."""
+        """The book that the chapter belongs to: the folder of `references.bib`."""
         return self.path.resolve().parents[2]
 
 
-def headings(source: str) -> list[str]:
-    """Heading lines of a text cell, those inside code fences left out."""
-    found, fenced = [], False
-    for line in source.splitlines():
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-        elif not fenced and line.startswith("#"):
-            found.append(line.rstrip())
-    return found
+def equation_label(slug: str, tag: str) -> str:
+    """The label by which a chapter and its checks refer to the formula with a tag."""
+    return f"eq-{slug}-{tag}"
 
 
 def load(path: Path) -> Chapter:
     """Read a chapter.
+
+    Args:
+        path: its notebook.
+
+    Returns:
+        The chapter, whatever it holds; whether that is in order is for the checks to say.
 
     Raises:
         BookError: when the file is not a notebook in format 4; the message says why.
@@ -142,7 +178,7 @@ def load(path: Path) -> Chapter:
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises many kinds; all mean the same here
-        cause = str(error).strip().splitlines()[0]
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
         hint = "Restore it from version control or write it anew."
         raise BookError(f"is not a valid notebook: {cause}. {hint}") from error
     return Chapter(path, text, notebook)

@@ -1,22 +1,75 @@
-"""Enter a chapter into _toc.yml as text, so that comments and layout stay as they are."""
+"""The table of contents: the parts, the order of the book, and how a chapter enters it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from press import BookError
-from repro.chapters import PARTS
+from repro import chapters
 
-CAPTION = re.compile(r"^(\s*)-\s+caption:\s*(.+)$")
+FILE = "_toc.yml"
+#: Folder and caption of every part, in the order of the book.
+PARTS: dict[str, str] = {
+    "binarization": "Binary and ternary networks",
+    "quantization": "Quantization",
+    "hardware": "Hardware",
+    "vision": "Vision",
+    "medical": "Medical imaging",
+    "science": "Science",
+}
+
+
+def paths() -> dict[str, Path]:
+    """Every chapter's notebook by slug, in the order of the book.
+
+    Returns:
+        Paths ordered by part, then as the table of contents lists them; chapters that it does not
+        list follow the others of their part, by name.
+
+    Raises:
+        BookError: the table of contents is not YAML.
+        ChapterError: two notebooks have the same slug.
+    """
+    contents = chapters.ROOT / FILE
+    listed = pages(contents.read_text(encoding="utf-8")) if contents.is_file() else []
+    page = {name: place for place, name in enumerate(listed)}
+    part = {name: place for place, name in enumerate(PARTS)}
+
+    def place(found: tuple[str, Path]) -> tuple[int, int]:
+        slug, path = found
+        folder = path.parent.name
+        return part.get(folder, len(part)), page.get(f"chapters/{folder}/{slug}", len(page))
+
+    return dict(sorted(chapters.notebooks().items(), key=place))
+
+
+def pages(text: str) -> list[str]:
+    """All pages of a table of contents, in order.
+
+    Args:
+        text: content of `_toc.yml`.
+
+    Returns:
+        Names from the book's root, such as `chapters/vision/yolof`, without a suffix.
+
+    Raises:
+        BookError: when `text` is not YAML.
+    """
+    files = (node["file"] for node in _nodes(_read(text)) if "file" in node)
+    return [str(file).removesuffix(".ipynb").removesuffix(".md") for file in files]
 
 
 def with_chapter(text: str, part: str, slug: str) -> str:
     """The table of contents with one more chapter at the end of its part.
 
     Args:
-        text: content of ``_toc.yml``.
+        text: content of `_toc.yml`.
         part: folder of the part; where it has no pages yet, it is added in its place.
         slug: short name of the chapter.
 
@@ -27,69 +80,74 @@ def with_chapter(text: str, part: str, slug: str) -> str:
         BookError: when `text` is not a table of contents with parts.
     """
     page = f"chapters/{part}/{slug}"
-    before = pages(text)
-    lines = text.splitlines()
-    entries = [i for i, line in enumerate(lines) if _file(line).startswith(f"chapters/{part}/")]
-    if entries:
-        indent = _indent(lines[entries[-1]])
-        place = entries[-1] + 1
-        while place < len(lines) and _indent(lines[place]) > indent:  # its title and the like
-            place += 1
-        lines.insert(place, f"{' ' * indent}- file: {page}")
+    tree, lines = _read(text), text.splitlines()
+    parts = tree.get("parts") if isinstance(tree, dict) else None
+    if not parts:
+        raise BookError(f"{FILE} has no parts. Expected `parts:` with `- caption: ...` entries.")
+    for entry in parts:
+        listed = entry.get("chapters") or []
+        if any(str(item.get("file", "")).startswith(f"chapters/{part}/") for item in listed):
+            place = _last_line(listed) + 1
+            lines.insert(place, _before_dash(lines, listed) + f"- file: {page}")
+            break
     else:
-        place, indent = _place(lines, part)
-        block = [
+        place = _line_of_part(parts, part, len(lines))
+        block = (
             f"- caption: {PARTS[part]}",
             "  chapters:",
             f"    - file: chapters/{part}/index",
             "      title: About this part",
             f"    - file: {page}",
-        ]
-        lines[place:place] = [indent + line for line in block]
+        )
+        lines[place:place] = [_before_dash(lines, parts) + line for line in block]
     after = "\n".join(lines) + "\n"
-    if pages(after) - before - {f"chapters/{part}/index"} != {page}:
-        raise BookError(f"_toc.yml has a layout that cannot be extended. Add `file: {page}` there.")
+    try:
+        added = set(pages(after)) - set(pages(text)) - {f"chapters/{part}/index"}
+    except BookError:
+        added = set()
+    if added != {page}:
+        raise BookError(f"{FILE} has a layout that cannot be extended. Add `file: {page}` there.")
     return after
 
 
-def _file(line: str) -> str:
-    """The page that a line lists, or nothing."""
-    found = re.match(r"""\s*-\s+file:\s*["']?([^"'\s#]+)""", line)
-    return found.group(1) if found else ""
-
-
-def _indent(line: str) -> int:
-    """Number of spaces a line begins with."""
-    return len(line) - len(line.lstrip(" "))
-
-
-def _place(lines: list[str], part: str) -> tuple[int, str]:
-    """Where a missing part belongs: (line, indent) before the next part that is there."""
-    captions = [(i, CAPTION.match(line)) for i, line in enumerate(lines)]
-    found = [(i, match[1], yaml.safe_load(match[2])) for i, match in captions if match]
-    if not found:
-        raise BookError("_toc.yml has no parts. Expected `parts:` with `- caption: ...` entries.")
-    later = list(PARTS.values())[list(PARTS).index(part) + 1 :]
-    for i, indent, caption in found:
-        if caption in later or caption not in PARTS.values():
-            return i, indent
-    return len(lines), found[-1][1]
-
-
-def pages(text: str) -> set[str]:
-    """All pages of a table of contents."""
+def _read(text: str) -> Any:
+    """The content of a YAML file, whose nodes know the lines on which they stand."""
     try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        cause = str(error).splitlines()[0]
-        raise BookError(f"_toc.yml is not valid YAML ({cause}). Correct it first.") from error
-    found: set[str] = set()
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, dict):
-            found |= {value for key, value in node.items() if key == "file"}
-            stack += node.values()
-        elif isinstance(node, list):
-            stack += node
-    return found
+        return YAML().load(text)
+    except YAMLError as error:
+        cause = " ".join(str(error).split())
+        raise BookError(f"{FILE} is not valid YAML ({cause}). Correct it first.") from error
+
+
+def _nodes(tree: Any) -> Iterator[dict]:
+    """All mappings of a tree, in order."""
+    if isinstance(tree, dict):
+        yield tree
+    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for child in children:
+        yield from _nodes(child)
+
+
+def _last_line(node: Any) -> int:
+    """Number of the last line, from 0, on which a node or something in it begins."""
+    if isinstance(node, dict):
+        return max(max(node.lc.key(key)[0], _last_line(node[key])) for key in node)
+    if isinstance(node, list):
+        return max(max(node.lc.item(i)[0], _last_line(item)) for i, item in enumerate(node))
+    return 0
+
+
+def _before_dash(lines: list[str], sequence: Any) -> str:
+    """The spaces that stand before the entries of a list."""
+    first = lines[sequence.lc.item(0)[0]]
+    return re.match(r"\s*", first)[0]
+
+
+def _line_of_part(parts: Any, part: str, end: int) -> int:
+    """Line at which a missing part belongs: that of the next part that is there, or the end."""
+    later = list(PARTS.values())[list(PARTS).index(part) + 1 :]
+    for index, entry in enumerate(parts):
+        caption = entry.get("caption")
+        if caption in later or caption not in PARTS.values():
+            return parts.lc.item(index)[0]
+    return end

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from press import BookError
+from press import BookError, toc
 from repro import chapters
 
 
@@ -41,15 +41,15 @@ def select(wanted: str) -> dict[str, Path]:
     """Chapters that a command line names.
 
     Args:
-        wanted: a slug such as ``"sttn"``, or ``"all"``.
+        wanted: a slug such as `"sttn"`, or `"all"`.
 
     Returns:
-        Paths by slug, in the order of the book; empty only for ``"all"`` in an empty book.
+        Paths by slug, in the order of the book; empty only for `"all"` in an empty book.
 
     Raises:
         BookError: when no chapter has that slug; the message lists those there are.
     """
-    known = chapters.paths()
+    known = toc.paths()
     if wanted == "all":
         return dict(known)
     if wanted not in known:

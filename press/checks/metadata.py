@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from press.chapter import Chapter
-from press.toc import pages
-from repro.chapters import PARTS
+from press.toc import PARTS, pages
 
 TEXTS = ("slug", "part", "title", "paper", "summary", "scale", "data")
 SUMMARY_CHARACTERS = 200

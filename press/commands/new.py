@@ -22,7 +22,7 @@ def new(part: str, slug: str) -> list[Path]:
     """Write a new chapter from the template and enter it into the table of contents.
 
     Args:
-        part: folder of its part, one of ``repro.chapters.PARTS``.
+        part: folder of its part, one of `press.toc.PARTS`.
         slug: its short name: lower-case letters, digits and single underscores.
 
     Returns:
@@ -50,8 +50,8 @@ def new(part: str, slug: str) -> list[Path]:
 
 def _refuse(part: str, slug: str) -> None:
     """Raise for what cannot become a chapter."""
-    if part not in chapters.PARTS:
-        raise BookError(f"there is no part {part!r}. Parts: {', '.join(chapters.PARTS)}.")
+    if part not in toc.PARTS:
+        raise BookError(f"there is no part {part!r}. Parts: {', '.join(toc.PARTS)}.")
     if not SLUG.fullmatch(slug):
         raise BookError(
             f"{slug!r} is not a slug. Expected lower-case letters, digits and single underscores, "
@@ -104,7 +104,7 @@ def _filled(name: str, part: str, slug: str) -> str:
 def _fill(text: str, part: str, slug: str) -> str:
     """Replace the template's words for the chapter's own."""
     title = slug.replace("_", " ").capitalize()
-    words = {"@slug": slug, "@part": part, "@caption": chapters.PARTS[part], "@title": title}
+    words = {"@slug": slug, "@part": part, "@caption": toc.PARTS[part], "@title": title}
     for word, value in words.items():
         text = text.replace(word, value)
     return text

@@ -9,8 +9,8 @@ from docutils import nodes
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
+from press.chapter import load
 from press.site import library
-from repro import chapters
 
 
 def texts(notebook: NotebookNode) -> dict[str, str]:
@@ -31,7 +31,7 @@ def set_alt_texts(app: Sphinx, doctree: nodes.document) -> None:
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
-    known = texts(chapters.read(path))
+    known = texts(load(path).notebook)
     for image in doctree.findall(nodes.image):
         if alt := known.get(Path(image["uri"]).stem):
             image["alt"] = alt

@@ -8,8 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from press import toc
 from press.site import library, repository, templating
-from repro import chapters
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def insert_card(app: Sphinx, doctree: nodes.document) -> None:
     """Put the card after the title of a chapter; other pages stay as they are."""
     root = Path(app.srcdir)
     path = Path(app.env.doc2path(app.env.docname))
-    if path not in chapters.paths(root / "chapters").values():
+    if path not in toc.paths().values():
         return
     app.env.note_dependency(str(root / library.BIBLIOGRAPHY))
     try:
@@ -37,7 +37,7 @@ def insert_card(app: Sphinx, doctree: nodes.document) -> None:
     doctree.append(nodes.meta(name="description", content=chapter.metadata["summary"]))
 
 
-def card(app: Sphinx, chapter: library.Chapter) -> nodes.raw:
+def card(app: Sphinx, chapter: library.Finished) -> nodes.raw:
     """Draw the card of one chapter."""
     return templating.node(
         "card",

@@ -9,14 +9,14 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from press import toc
 from press.site import library, templating, thumbnails
-from repro import chapters
 
 
 class BookDirective(SphinxDirective):
     """A directive whose content follows from the chapters; its page is read on every build."""
 
-    def chapters(self) -> list[library.Chapter]:
+    def chapters(self) -> list[library.Finished]:
         """Return the finished chapters in order."""
         self.env.note_reread()
         return library.read_all(Path(self.env.srcdir), self.env.found_docs)
@@ -54,7 +54,7 @@ class Gallery(BookDirective):
         only = self.options.get("part")
         parts = {
             caption: [chapter for chapter in found if chapter.metadata["part"] == name]
-            for name, caption in chapters.PARTS.items()
+            for name, caption in toc.PARTS.items()
             if only in (None, name)
         }
         gallery = templating.node(

@@ -12,11 +12,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from press.site.bibliography import Paper, load
-from repro import chapters, claims
+from press import BookError, bibliography, chapter, toc
+from press.bibliography import Paper
+from repro import claims
 from repro.claims.verdicts import VERDICTS
 
-BIBLIOGRAPHY = "references.bib"
+BIBLIOGRAPHY = bibliography.FILE
 REQUIRED = ("slug", "part", "title", "paper", "summary", "scale", "data", "seconds", "peak_mb")
 
 
@@ -25,14 +26,14 @@ class UnfinishedError(Exception):
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """One finished chapter.
+class Finished:
+    """One finished chapter, with what its page and the gallery show beside the notebook.
 
     Attributes:
         docname: its page's name for Sphinx, the notebook's path from the book's root, no suffix.
-        metadata: the notebook's ``repro`` metadata, complete.
+        metadata: the notebook's `repro` metadata, complete.
         paper: the paper it reproduces.
-        claims: its stored claims, as :func:`repro.claims.collect` returns them.
+        claims: its stored claims, as `repro.claims.collect` returns them.
         thumbnail: PNG and alternative text of its picture in the gallery, if it has one.
     """
 
@@ -49,16 +50,16 @@ class Chapter:
 
     @property
     def verdicts(self) -> dict[str, int]:
-        """Number of claims by verdict; see :func:`count_verdicts`."""
+        """Number of claims by verdict; see `count_verdicts`."""
         return count_verdicts(self.claims)
 
 
-def read(path: Path, root: Path) -> Chapter:
+def read(path: Path, root: Path) -> Finished:
     """Read one chapter.
 
     Args:
         path: its notebook.
-        root: the book's root, which holds ``references.bib``.
+        root: the book's root, which holds `references.bib`.
 
     Raises:
         UnfinishedError: metadata or the paper's BibTeX entry is missing, or a stored claim does
@@ -69,10 +70,13 @@ def read(path: Path, root: Path) -> Chapter:
 
 
 @lru_cache(maxsize=128)
-def _read(path: Path, root: Path, stamps: tuple[int, int]) -> Chapter:
+def _read(path: Path, root: Path, stamps: tuple[int, int]) -> Finished:
     """Read one chapter; `stamps` change with its files, so that an old result is not taken."""
-    notebook = chapters.read(path)
-    metadata = chapters.metadata(notebook)
+    try:
+        loaded = chapter.load(path)
+    except BookError as error:
+        raise UnfinishedError(f"chapter {path.stem} {error}") from error
+    metadata = dict(loaded.repro)
     absent = [field for field in REQUIRED if metadata.get(field) in (None, "")]
     if absent:
         raise UnfinishedError(
@@ -80,15 +84,15 @@ def _read(path: Path, root: Path, stamps: tuple[int, int]) -> Chapter:
             f"in what is yours and run `make refresh CH={path.stem}` for what is measured"
         )
     try:
-        paper = load(root / BIBLIOGRAPHY, metadata["paper"])
+        paper = bibliography.load(root / BIBLIOGRAPHY, metadata["paper"])
         records = tuple(claims.collect([path]))
-    except (KeyError, claims.ClaimError) as error:
+    except (BookError, KeyError, claims.ClaimError) as error:
         raise UnfinishedError(f"chapter {path.stem}: {error.args[0]}") from error
     docname = path.relative_to(root).with_suffix("").as_posix()
-    return Chapter(docname, metadata, paper, records, thumbnail(notebook))
+    return Finished(docname, metadata, paper, records, thumbnail(loaded.notebook))
 
 
-def read_all(root: Path, docnames: Iterable[str]) -> list[Chapter]:
+def read_all(root: Path, docnames: Iterable[str]) -> list[Finished]:
     """Read the finished chapters in the order of the book.
 
     Args:
@@ -100,7 +104,7 @@ def read_all(root: Path, docnames: Iterable[str]) -> list[Chapter]:
     """
     listed = set(docnames)
     found = []
-    for path in chapters.paths(root / "chapters").values():
+    for path in toc.paths().values():
         if path.relative_to(root).with_suffix("").as_posix() in listed:
             try:
                 found.append(read(path, root))
@@ -119,7 +123,7 @@ def thumbnail(notebook: NotebookNode) -> tuple[bytes, str] | None:
     """Return the picture that stands for a chapter in the gallery.
 
     Returns:
-        PNG bytes and alternative text of the last picture of the cell tagged ``thumbnail``; None
+        PNG bytes and alternative text of the last picture of the cell tagged `thumbnail`; None
         where there is no such cell or it shows no picture.
     """
     found = [picture for cell in notebook.cells if _has_tag(cell) for picture in pictures(cell)]
@@ -136,5 +140,5 @@ def pictures(cell: NotebookNode) -> list[tuple[bytes, str]]:
 
 
 def _has_tag(cell: NotebookNode) -> bool:
-    """Whether a cell is tagged ``thumbnail``."""
+    """Whether a cell is tagged `thumbnail`."""
     return "thumbnail" in cell.metadata.get("tags", [])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from press import toc
 from press.site import library, templating
 from press.site.landing import BookDirective
-from repro import chapters
 
 
 class Scoreboard(BookDirective):
@@ -23,7 +23,7 @@ class Scoreboard(BookDirective):
             chapters=found,
             up=self.up(),
             verdicts=library.count_verdicts(records),
-            parts={name: text for name, text in chapters.PARTS.items() if name in parts},
+            parts={name: text for name, text in toc.PARTS.items() if name in parts},
             total=len(records),
         )
         return [table]
