@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from repro import optimizers
+from repro.optimizers import Groups, Optimizer
 from repro.progress import progress
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 BATCH = 500
@@ -20,29 +21,18 @@ BATCH = 500
 
 @dataclass
 class History:
-    """What :func:`fit` saw.
+    """What `fit` saw.
 
     Attributes:
         loss: mean training loss of each epoch, weighted by batch size.
+        gradient_norm: Euclidean norm of the gradient of all parameters at each step, before
+            clipping.
+        clipped: share of the steps of each epoch whose gradient was clipped, in [0, 1].
     """
 
     loss: list[float] = field(default_factory=list)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's global generators.
-
-    Args:
-        seed: 0 to 2**32 - 1.
-    """
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    gradient_norm: list[float] = field(default_factory=list)
+    clipped: list[float] = field(default_factory=list)
 
 
 def fit(
@@ -53,60 +43,90 @@ def fit(
     epochs: int,
     lr: float,
     seed: int,
+    groups: Groups | None = None,
     batch_size: int = 64,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
-    optimizer: str | Callable = "adam",
+    optimizer: str | Optimizer = "adam",
     schedule: str | None = "cosine",
+    clip: float | None = None,
     after_step: Callable[[nn.Module], Any] | None = None,
     on_epoch: Callable[[int, nn.Module, float], Any] | None = None,
 ) -> History:
-    """Train ``model`` in place, in an order of batches that depends on ``seed`` alone.
+    """Train `model` in place, in an order of batches that depends on `seed` alone.
 
     The model trains in train mode and is left in eval mode. Batches are drawn without
     replacement; the last one of an epoch may be smaller, and is skipped if it holds one image
-    only, which batch normalization cannot use.
+    only, which batch normalization cannot use. Each batch is moved to the model's device and
+    floating point type, those of its first parameter; the order is drawn on the CPU, so that it
+    is the same for every device.
+
+    A released recipe with a rate and a decay for each part of a network:
+
+        fit(net, x, y, epochs=90, lr=1e-3, seed=0, optimizer=torch.optim.AdamW, clip=5.0,
+            groups=[{"params": net.thresholds.parameters(), "lr": 1e-4, "weight_decay": 0.0}])
 
     Args:
-        model: maps a batch of ``x`` to what ``loss`` takes.
+        model: maps a batch of `x` to what `loss` takes.
         x: (N, ...) inputs, floating point.
-        y: (N,) int64 class numbers for the default loss, otherwise (N, ...) as ``loss`` wants.
+        y: (N,) int64 class numbers for the default loss, otherwise (N, ...) as `loss` wants.
         epochs: passes over the data, 0 or more.
         lr: peak learning rate, above 0.
         seed: seeds the order of the images, and torch's global generator for models that draw.
+        groups: parameters with a rate, a decay or other options of their own, as dictionaries
+            for torch's optimizers, or a callable from the model to such dictionaries.
+            Parameters in none of them train with `lr` and the optimizer's own options.
         batch_size: images a step, 1 or more.
-        loss: ``loss(model(x), y)``, a scalar; default cross-entropy.
-        optimizer: ``"adam"``, or a callable ``(parameters, lr=...)`` such as ``torch.optim.SGD``.
-        schedule: of the learning rate, set before every step: ``"cosine"`` (to 0), ``"onecycle"``
-            (up during the first 30 %, then down) or None (constant).
+        loss: `loss(model(x), y)`, a scalar; default cross-entropy.
+        optimizer: `"adam"`, or a callable `(parameters, lr=...)` such as `torch.optim.SGD`.
+        schedule: of the learning rate, set before every step, as a share of each group's peak
+            rate: `"cosine"` (to 0), `"onecycle"` (up during the first 30 %, then down) or None
+            (constant).
+        clip: largest norm of the gradient of all parameters together, above 0; larger ones are
+            scaled down to it. None: no clipping.
         after_step: called with the model after every step, without gradients: to clamp latents.
         on_epoch: called with epoch (from 0), model (in eval mode) and mean loss.
 
     Returns:
-        The mean loss of every epoch.
+        Loss and share of clipped steps of every epoch, gradient norm of every step.
 
     Raises:
-        ValueError: arguments that do not fit together.
-        FloatingPointError: the loss is NaN or infinite; names epoch and learning rate.
+        TypeError: tensors or groups of another kind.
+        ValueError: arguments out of range or that do not fit together.
+        FloatingPointError: the loss or a gradient is NaN or infinite; names epoch and rate.
     """
     import torch
 
-    _check_fit(x, y, epochs, batch_size, lr, loss is None)
+    _check_fit(x, y, epochs, batch_size, clip, loss is None)
+    made = optimizers.parameter_groups(model, lr, groups)
+    stepper = optimizers.build(optimizer, made)
+    steps = epochs * len(_batches(torch.arange(len(x)), batch_size))
+    rate = optimizers.schedule(schedule, stepper, steps)
+    loss = loss or torch.nn.functional.cross_entropy
     torch.manual_seed(seed)
     order = torch.Generator().manual_seed(seed)
-    loss = loss or torch.nn.functional.cross_entropy
-    stepper = _optimizer(optimizer, model, lr)
-    steps = epochs * len(_batches(torch.arange(len(x)), batch_size))
-    rate = _schedule(schedule, stepper, lr, steps)
     history = History()
+
+    def step(batch: Tensor) -> float:
+        """One step on the images numbered in `batch`; the sum of their losses."""
+        stepper.zero_grad(set_to_none=True)
+        value = loss(model(_like(model, x[batch])), _like(model, y[batch]))
+        value.backward()
+        history.gradient_norm.append(optimizers.clip_gradients(model.parameters(), clip))
+        stepper.step()
+        rate.step()
+        if after_step is not None:
+            with torch.no_grad():
+                after_step(model)
+        return value.item() * len(batch)
+
     for epoch in range(epochs):
+        model.train()
         batches = _batches(torch.randperm(len(x), generator=order), batch_size)
-        mean = _train(model.train(), x, y, batches, loss, stepper, rate, after_step)
-        if not math.isfinite(mean):
-            raise FloatingPointError(
-                f"the loss became {mean} in epoch {epoch} at peak learning rate {lr}: "
-                "lower the learning rate, or look for a division by zero in the model"
-            )
+        mean = sum(map(step, batches)) / sum(map(len, batches))
+        norms = history.gradient_norm[-len(batches) :]
+        _check_finite(mean, norms, epoch, lr)
         history.loss.append(mean)
+        history.clipped.append(sum(clip is not None and n > clip for n in norms) / len(norms))
         model.eval()
         if on_epoch is not None:
             with torch.no_grad():
@@ -121,53 +141,30 @@ def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
     return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 < batch_size else batches
 
 
-def _train(model, x, y, batches, loss, stepper, rate, after_step) -> float:
-    """One pass over the batches; the mean loss of an image."""
-    import torch
-
-    total = 0.0
-    for batch in batches:
-        stepper.zero_grad(set_to_none=True)
-        value = loss(model(x[batch]), y[batch])
-        value.backward()
-        stepper.step()
-        rate.step()
-        total += value.item() * len(batch)
-        if after_step is not None:
-            with torch.no_grad():
-                after_step(model)
-    return total / sum(len(batch) for batch in batches)
+def _like(model: nn.Module, x: Tensor) -> Tensor:
+    """A batch on the model's device, and in its floating point type if it is floating point."""
+    first = next(model.parameters(), None)
+    if first is None:
+        return x
+    floating = x.is_floating_point() and first.is_floating_point()
+    return x.to(first.device, first.dtype if floating else None)
 
 
-def _optimizer(optimizer: str | Callable, model: nn.Module, lr: float) -> torch.optim.Optimizer:
-    import torch
-
-    if optimizer == "adam":
-        optimizer = torch.optim.Adam
-    if not callable(optimizer):
-        raise ValueError(
-            f'optimizer: expected "adam" or a callable (parameters, lr=...), got {optimizer!r}'
+def _check_finite(loss: float, norms: list[float], epoch: int, lr: float) -> None:
+    """Complain about an epoch that diverged."""
+    wrong = [norm for norm in norms if not math.isfinite(norm)]
+    what, value = ("gradient", wrong[0]) if wrong and math.isfinite(loss) else ("loss", loss)
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the {what} became {value} in epoch {epoch} at peak learning rate {lr}: lower the "
+            "learning rate, clip the gradient, or look for a division by zero in the model"
         )
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise ValueError("model: has no parameter that requires a gradient, nothing to train")
-    return optimizer(parameters, lr=lr)
 
 
-def _schedule(schedule: str | None, stepper, lr: float, steps: int):
-    """A torch scheduler to be stepped after every optimizer step."""
-    from torch.optim import lr_scheduler
-
-    if schedule is None or steps == 0:
-        return lr_scheduler.LambdaLR(stepper, lambda step: 1.0)
-    if schedule == "cosine":
-        return lr_scheduler.CosineAnnealingLR(stepper, T_max=steps)
-    if schedule == "onecycle":
-        return lr_scheduler.OneCycleLR(stepper, max_lr=lr, total_steps=steps)
-    raise ValueError(f'schedule: expected "cosine", "onecycle" or None, got {schedule!r}')
-
-
-def _check_fit(x, y, epochs: int, batch_size: int, lr: float, classes: bool) -> None:
+def _check_fit(
+    x: Tensor, y: Tensor, epochs: int, batch_size: int, clip: float | None, classes: bool
+) -> None:
+    """Complain about arguments of `fit`; `classes`: the default loss is used."""
     import torch
 
     _check_inputs("fit", x)
@@ -180,7 +177,7 @@ def _check_fit(x, y, epochs: int, batch_size: int, lr: float, classes: bool) -> 
         ),
         (epochs < 0, f"epochs must be 0 or more, got {epochs}"),
         (batch_size < 1, f"batch_size must be 1 or more, got {batch_size}"),
-        (not (lr > 0 and math.isfinite(lr)), f"lr must be a finite rate above 0, got {lr}"),
+        (clip is not None and not clip > 0, f"clip must be a norm above 0, or None, got {clip}"),
     ]
     for wrong, message in problems:
         if wrong:
@@ -188,6 +185,7 @@ def _check_fit(x, y, epochs: int, batch_size: int, lr: float, classes: bool) -> 
 
 
 def _check_tensor(caller: str, name: str, value: Any) -> None:
+    """Complain about what is no tensor."""
     import torch
 
     if not isinstance(value, torch.Tensor):
@@ -197,7 +195,8 @@ def _check_tensor(caller: str, name: str, value: Any) -> None:
         )
 
 
-def _check_inputs(caller: str, x: Tensor) -> None:
+def _check_inputs(caller: str, x: Any) -> None:
+    """Complain about inputs that are no batch of real numbers."""
     _check_tensor(caller, "x", x)
     came = f"got {x.dtype} {tuple(x.shape)}"
     if x.ndim < 2 or not x.is_floating_point():
@@ -209,6 +208,8 @@ def _check_inputs(caller: str, x: Tensor) -> None:
 def predict(model: nn.Module, x: Tensor, batch_size: int = BATCH) -> Tensor:
     """Outputs of the model in eval mode, without gradients; its mode is restored.
 
+    Batches are moved to the model's device and floating point type, as in `fit`.
+
     Args:
         model: maps (N, ...) to (N, ...).
         x: (N, ...) inputs, floating point, N 1 or more.
@@ -218,7 +219,8 @@ def predict(model: nn.Module, x: Tensor, batch_size: int = BATCH) -> Tensor:
         (N, ...) outputs.
 
     Raises:
-        TypeError, ValueError: ``x`` is no floating point tensor with a batch axis.
+        TypeError: `x` is no tensor.
+        ValueError: it is not floating point with a batch axis, or holds nothing.
     """
     import torch
 
@@ -227,7 +229,7 @@ def predict(model: nn.Module, x: Tensor, batch_size: int = BATCH) -> Tensor:
     model.eval()
     try:
         with torch.no_grad():
-            return torch.cat([model(part) for part in x.split(batch_size)])
+            return torch.cat([model(_like(model, part)) for part in x.split(batch_size)])
     finally:
         model.train(training)
 
@@ -242,7 +244,7 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = BATCH) ->
         batch_size: inputs at a time, 1 or more.
 
     Raises:
-        ValueError: ``x`` and ``y`` differ in length, or the scores are not (N, K).
+        ValueError: `x` and `y` differ in length, or the scores are not (N, K).
     """
     scores = predict(model, x, batch_size)
     if scores.ndim != 2 or y.shape != scores.shape[:1]:
@@ -250,19 +252,19 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = BATCH) ->
             "accuracy: expected scores (N, K) and labels (N,), "
             f"got {tuple(scores.shape)} and {tuple(y.shape)}"
         )
-    return (scores.argmax(dim=1) == y).double().mean().item()
+    return (scores.argmax(dim=1) == y.to(scores.device)).sum().item() / len(y)
 
 
 def paired(
     run: Callable[[int], Any], seeds: Iterable[int], executor: Executor | None = None
 ) -> list[Any]:
-    """Call ``run(seed)`` for every seed, with live progress (:func:`repro.progress.progress`).
+    """Call `run(seed)` for every seed, with live progress (`repro.progress.progress`).
 
     Args:
         run: everything that one seed decides, for all the variants compared, so that their
             results are paired. An executor of processes must be able to pickle it.
         seeds: different integers.
-        executor: a ``concurrent.futures`` executor, or one that follows its interface, as
+        executor: a `concurrent.futures` executor, or one that follows its interface, as
             those of Dask and Ray do; default: one seed after the other in this process.
 
     Returns:
@@ -270,7 +272,7 @@ def paired(
 
     Raises:
         ValueError: no seed, or one twice.
-        Exception: what ``run`` raised, with a note that names the seed; seeds that have not
+        Exception: what `run` raised, with a note that names the seed; seeds that have not
             started are cancelled.
     """
     seeds = list(seeds)
@@ -282,14 +284,18 @@ def paired(
         return _spread(run, seeds, executor, advance)
 
 
-def _serial(run, seed, advance):
+def _serial(run: Callable[[int], Any], seed: int, advance: Callable[[], None]) -> Any:
+    """The result of one seed, in this process."""
     with _named(seed):
         result = run(seed)
     advance()
     return result
 
 
-def _spread(run, seeds, executor, advance):
+def _spread(
+    run: Callable[[int], Any], seeds: list[int], executor: Executor, advance: Callable[[], None]
+) -> list[Any]:
+    """The results of all seeds, from an executor."""
     futures = {executor.submit(run, seed): seed for seed in seeds}
     try:
         for future in as_completed(futures):
