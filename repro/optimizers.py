@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -169,9 +168,8 @@ def clip_gradients(parameters: Iterable[Tensor], most: float | None) -> float:
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return 0.0
-    wide = reduce(torch.promote_types, (g.dtype for g in gradients), torch.float32)
-    norms = [torch.linalg.vector_norm(g, dtype=wide) for g in gradients]
-    norm = torch.linalg.vector_norm(torch.stack(norms)).item()
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    norm = flat.to(torch.promote_types(flat.dtype, torch.float32)).norm().item()
     if most is not None and most < norm < math.inf:
         for gradient in gradients:
             gradient.mul_(most / norm)
