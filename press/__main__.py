@@ -1,8 +1,9 @@
-"""Command line of the book: ``python -m press new|refresh|structure|check|scoreboard``."""
+"""Command line of the book: `python -m press COMMAND`, with `--help` for the commands."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from press import BookError
@@ -38,19 +39,25 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("part", help="folder of the part, such as vision")
     command.add_argument("slug", help="short name of the chapter, such as yolof")
     command.set_defaults(run=_new)
-    for name, run, said in (
-        ("refresh", _refresh, "execute a chapter and store canonical outputs"),
-        ("check", _check, "structure, then every output against a new execution"),
-    ):
-        command = commands.add_parser(name, help=said)
-        command.add_argument("chapter", help="slug of a chapter, or all")
-        command.set_defaults(run=run)
+    command = commands.add_parser("refresh", help="execute a chapter, store canonical outputs")
+    command.add_argument("chapter", help="slug of a chapter, or all")
+    command.set_defaults(run=_refresh)
+    command = commands.add_parser("check", help="structure, then outputs against a new execution")
+    command.add_argument("chapter", help="slug of a chapter, all, or changed (since it passed)")
+    command.set_defaults(run=_check)
     command = commands.add_parser("structure", help="what can be checked without running")
     command.add_argument("chapter", nargs="?", default="all", help="slug, or all (default)")
     command.set_defaults(run=_structure)
     command = commands.add_parser("scoreboard", help="every claim of every chapter")
     command.add_argument("--json", action="store_true", help="all fields, for programs")
     command.set_defaults(run=_scoreboard)
+    command = commands.add_parser("mutate", help="do tests and claims notice a changed method?")
+    command.add_argument("chapter", help="slug of a chapter")
+    command.add_argument("--limit", type=int, help="try only so many mutants, spread over all")
+    command.set_defaults(run=_mutate)
+    command = commands.add_parser("restyle", help="draw all cards anew from their records")
+    command.add_argument("chapter", nargs="?", default="all", help="slug, or all (default)")
+    command.set_defaults(run=_restyle)
     return parser
 
 
@@ -73,7 +80,8 @@ def _refresh(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from press.commands.check import check_all
 
-    return min(1, check_all(select(options.chapter)))
+    changed = options.chapter == "changed"
+    return min(1, check_all(select("all" if changed else options.chapter), changed=changed))
 
 
 def _structure(options: argparse.Namespace) -> int:
@@ -99,5 +107,19 @@ def _scoreboard(options: argparse.Namespace) -> int:
     return 0
 
 
+def _mutate(options: argparse.Namespace) -> int:
+    from press.commands.mutate import run
+
+    return run(options.chapter, options.limit)
+
+
+def _restyle(options: argparse.Namespace) -> int:
+    from press.commands.restyle import run
+
+    return min(1, run(list(select(options.chapter).values())))
+
+
 if __name__ == "__main__":
+    if not sys.flags.ignore_environment:  # a PYTHONPATH must not bring other packages in
+        os.execv(sys.executable, [sys.executable, "-E", *sys.orig_argv[1:]])
     sys.exit(main())

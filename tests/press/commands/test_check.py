@@ -1,24 +1,35 @@
 """Check: structure first, then every stored output against a new execution."""
 
-from types import SimpleNamespace
-
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
-from nbval.plugin import IPyNbCell, NbCellError
 
-from press import nbval_plugin
+from press import BookError, execution, passed
 from press.__main__ import main
 from press.canonical import canonical
 from press.commands import check
-
-DIFFERENT = "\x1b[91mNotebook cell execution failed\nCell 0: Cell outputs differ\nTraceback:\na\nb"
+from press.execution import CellResult
 
 
 def edit(path, change):
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     path.write_text(canonical(notebook))
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """Results that every execution gives, to be changed; and the slugs that were executed."""
+    given, runs = [CellResult(0, "passed", 0.1)], []
+
+    def compare(path, on_cell):
+        runs.append(path.stem)
+        for result in given:
+            on_cell(result)
+        return given
+
+    monkeypatch.setattr(execution, "compare", compare)
+    return given, runs
 
 
 def test_a_chapter_in_order(sample, capsys):
@@ -58,7 +69,7 @@ def test_differences_and_exceptions_are_told_apart(sample):
     edit(sample, damage)
     seen = []
     ran, (output, error) = check.compare_outputs(sample, lambda: seen.append("cell"))
-    assert len(seen) == 17
+    assert len(seen) == len(check.load(sample).code)
     # What follows the exception is not run, so it is not reported either.
     assert ran == 1
     assert str(output).startswith(
@@ -66,47 +77,69 @@ def test_differences_and_exceptions_are_told_apart(sample):
     )
     assert "run `make refresh CH=sample`" in str(output)
     assert "[execution] cell 5 (`# why`) raised NameError: name 'scale' is not" in str(error)
-    assert "\x1b" not in f"{output}{error}"
 
 
-def test_what_nbval_cannot_run(sample, monkeypatch):
-    monkeypatch.setattr(check, "NBVAL", ("-c", "print('no such option'); raise SystemExit(4)"))
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("timed out", "took more than 300 s"),
+        ("died", "could not be run to its end: the kernel died, most often for want of memory"),
+        ("broke", "could not be compared"),
+    ],
+)
+def test_other_failures(sample, results, kind, said):
+    results[0][:] = [CellResult(0, "failed", 0.1, kind, detail="so it was")]
+    _, (problem,) = check.compare_outputs(sample)
+    assert "[execution] cell " in str(problem)
+    assert str(problem).endswith(f"{said}\nso it was")
+
+
+def test_what_nbval_cannot_run_is_a_problem(sample, monkeypatch):
+    def fail(path, on_cell):
+        raise BookError("nbval could not run it")
+
+    monkeypatch.setattr(execution, "compare", fail)
     ran, (problem,) = check.compare_outputs(sample)
-    assert ran == 0
-    assert str(problem).endswith("[execution] nbval could not run it:\nno such option")
+    assert (ran, problem.check, problem.message) == (0, "execution", "nbval could not run it")
 
 
-def test_reports_without_an_exception(sample):
-    chapter = check.load(sample)
-    assert "could not be run to its end" in str(check._problem(chapter, 0, "Timeout of 300 s"))
-    assert "differ from the stored ones" in str(check._problem(chapter, 0, DIFFERENT))
+def test_only_what_changed_since_it_passed_is_executed(sample, results, capsys):
+    given, runs = results
+    assert main(["check", "changed"]) == 0
+    assert runs == ["sample"]
+    assert main(["check", "changed"]) == 0
+    assert runs == ["sample"]
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2].startswith("sample ") and "in order, not executed" in told[-2]
+    assert told[-1] == "not executed, for nothing changed since they passed here: sample"
+    assert main(["check", "all"]) == 0
+    assert runs == ["sample"] * 2
+    edit(sample, lambda nb: nb.cells.append(new_code_cell("1")))
+    given[:] = [CellResult(0, "failed", 0.1, "outputs")]
+    for _ in range(2):  # a chapter that failed is executed until it passes
+        assert main(["check", "changed"]) == 1
+    assert runs == ["sample"] * 4
 
 
-def item():
-    """A cell as nbval collects it, without a session around it."""
-    made = object.__new__(IPyNbCell)
-    made.cell, made.cell_num, made.name = new_code_cell("1"), 4, "Cell 4"
-    made.parent = SimpleNamespace()
-    return made
+def test_a_chapter_that_changes_while_it_runs_has_not_passed(sample, results, monkeypatch):
+    def compare(path, on_cell):
+        edit(path, lambda nb: nb.cells.append(new_code_cell("1")))
+        return results[0]
+
+    monkeypatch.setattr(execution, "compare", compare)
+    assert main(["check", "sample"]) == 0
+    assert passed.unchanged({"sample": passed.digest(sample)}) == set()
 
 
-def failed(message):
-    error = NbCellError(4, message, "1")
-    return SimpleNamespace(excinfo=SimpleNamespace(value=error))
-
-
-def test_plugin_lets_nbval_compare_every_cell():
-    cell = item()
-    nbval_plugin.pytest_itemcollected(cell)
-    assert cell.cell.execution_count == 5
-    assert cell.output_timeout == nbval_plugin.OUTPUT_SECONDS
-    nbval_plugin.pytest_itemcollected(SimpleNamespace())
-
-
-def test_plugin_skips_after_an_exception_but_not_after_a_difference():
-    cell = item()
-    nbval_plugin.pytest_exception_interact(cell, failed("Cell outputs differ"), None)
-    nbval_plugin.pytest_runtest_setup(cell)
-    nbval_plugin.pytest_exception_interact(cell, failed("Cell execution caused an exception"), None)
-    with pytest.raises(pytest.skip.Exception, match="Cell 4 of this notebook failed"):
-        nbval_plugin.pytest_runtest_setup(cell)
+def test_the_longest_chapter_is_started_first(sample, results, monkeypatch):
+    monkeypatch.setattr(check, "WORKERS", 1)
+    monkeypatch.setattr(check.checks, "problems", lambda path: [])
+    paths = {"sample": sample}
+    for slug, seconds in (("quick", 0.1), ("slow", 99), ("unknown", None)):
+        notebook = nbformat.read(sample, as_version=4)
+        notebook.metadata.repro.seconds = seconds
+        paths[slug] = sample.with_name(f"{slug}.ipynb")
+        paths[slug].write_text(canonical(notebook))
+    paths.pop("sample")
+    assert check.check_all(paths) == 0
+    assert results[1] == ["unknown", "slow", "quick"]

@@ -2,7 +2,6 @@
 
 import nbformat
 import pytest
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from press import BookError
@@ -60,24 +59,6 @@ def test_a_failing_cell_leaves_the_file_and_says_where(tmp_path, capsys):
     assert "\x1b" not in told.err
     assert told.out.startswith("good ")
     assert "updated" in told.out
-
-
-@pytest.mark.parametrize(
-    ("error", "cause"),
-    [
-        (CellTimeoutError("late"), "took more than 600 s"),
-        (DeadKernelError("dead"), "the kernel died"),
-    ],
-)
-def test_other_failures_name_the_cell(error, cause):
-    class Client:
-        timeout = 600
-
-        def execute_cell(self, cell, index):
-            raise error
-
-    with pytest.raises(BookError, match=r"x\.ipynb: cell 4 \(`empty`\).*" + cause):
-        module._run_cell(Client(), new_code_cell(""), 3, "x.ipynb")
 
 
 def test_a_file_that_is_no_notebook(tmp_path, capsys):
