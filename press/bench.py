@@ -14,10 +14,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from repro.chapters import ROOT
 from repro.markup import aligned
+from repro.stats import loglog_slope
 
 RESULTS = ROOT / "benchmarks" / "results"
 Cell = str | int | float | None
@@ -70,11 +69,11 @@ def growth(sizes: Iterable[float], times: Iterable[float]) -> float:
     Args:
         sizes: two or more different sizes above 0.
         times: the cost at each, above 0.
+
+    Raises:
+        ValueError: other numbers, or not as many sizes as costs.
     """
-    x, y = np.asarray(list(sizes), float), np.asarray(list(times), float)
-    if x.shape != y.shape or len(set(x.tolist())) < 2 or min(x.min(), y.min()) <= 0:
-        raise ValueError(f"growth: expected two or more sizes and costs above 0, got {x} and {y}")
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+    return loglog_slope(list(sizes), list(times)).slope
 
 
 def text(cell: Cell) -> str:

@@ -145,28 +145,3 @@ def chapter(slug: str) -> ModuleType:
     if loaded is not None and loaded.__spec__.loader.digest != method_hash(path):
         del sys.modules[name]
     return importlib.import_module(name)
-
-
-# Until press has an order and captions of its own.
-PARTS: dict[str, str] = {
-    "binarization": "Binary and ternary networks",
-    "quantization": "Quantization",
-    "hardware": "Hardware",
-    "vision": "Vision",
-    "medical": "Medical imaging",
-    "science": "Science",
-}
-
-
-def paths(chapters: Path | None = None) -> dict[str, Path]:
-    """As `notebooks`, of another folder if one is given."""
-    chapters = CHAPTERS if chapters is None else chapters
-    found = {
-        path.stem: path for part in PARTS for path in sorted((chapters / part).glob("*.ipynb"))
-    }
-    return found
-
-
-def metadata(notebook: NotebookNode) -> dict:
-    """What the notebook's metadata say under `repro`."""
-    return dict(notebook.metadata.get("repro", {}))

@@ -1,13 +1,12 @@
-"""Statistics for paired runs: Student's interval and the exact sign-flip test."""
+"""Statistics for paired runs and power laws: Student's interval, the slope in logarithms."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-#: Above this many differences the 2**n sign flips are too many to enumerate.
-MAX_FLIPS = 20
 
 
 class Interval(NamedTuple):
@@ -19,26 +18,21 @@ class Interval(NamedTuple):
     n: int
 
 
-def _differences(values: Sequence[float] | np.ndarray, least: int) -> np.ndarray:
-    """Return paired differences as a float array of shape (n,), or explain what is wrong."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or len(array) < least:
-        raise ValueError(
-            f"expected paired differences of shape (n,) with n >= {least}, got shape {array.shape}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"the differences hold NaN or infinity: {array.tolist()}")
-    return array
-
-
 def t_interval(mean: float, std: float, n: int, confidence: float = 0.95) -> Interval:
     """Student's two-sided interval from a mean and a sample standard deviation.
 
-    `std` uses n - 1; `n` >= 2; `confidence` between 0 and 1. Raises ValueError otherwise.
+    Args:
+        mean: in any unit.
+        std: sample standard deviation (over n - 1), in the same unit, 0 or more.
+        n: number of samples, 2 or more.
+        confidence: share of such intervals that hold the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: an argument outside these ranges.
     """
     from scipy.special import stdtrit  # scipy.stats would take a second to import
 
-    if n < 2 or not 0 < confidence < 1 or std < 0:
+    if n < 2 or not 0 < confidence < 1 or not std >= 0:
         raise ValueError(
             f"expected n >= 2, 0 < confidence < 1 and std >= 0, got {n}, {confidence}, {std}"
         )
@@ -51,33 +45,69 @@ def paired_interval(
 ) -> Interval:
     """Student's two-sided interval for the mean of paired differences.
 
-    `differences` has shape (n,), one difference per pair, n >= 2; `confidence` is between 0 and 1.
-    The interval shrinks to a point when all differences are equal.
-    Raises ValueError for another shape, NaN or infinity.
+    It shrinks to a point when all differences are equal.
+
+    Args:
+        differences: (n,), one difference per pair, n 2 or more.
+        confidence: share of such intervals that hold the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: another shape, NaN or infinity, or another confidence.
     """
-    array = _differences(differences, least=2)
+    array = np.asarray(differences, dtype=np.float64)
+    if array.ndim != 1 or len(array) < 2:
+        raise ValueError(
+            f"expected paired differences of shape (n,) with n >= 2, got shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"the differences hold NaN or infinity: {array.tolist()}")
     return t_interval(float(array.mean()), float(array.std(ddof=1)), len(array), confidence)
 
 
-def sign_flip_test(differences: Sequence[float] | np.ndarray) -> float:
-    """Exact one-sided p-value that the mean of paired differences is above zero.
+class Slope(NamedTuple):
+    """Exponent of a power law, without unit, and its standard error."""
 
-    If the pairing were arbitrary, each difference could as well have the other sign. The result is
-    the share of the 2**n sign flips whose mean is at least the observed one, from 2**-n to 1.
-    Sums that agree to within rounding (1e-12 of the sum of magnitudes) count as ties, which can
-    only enlarge p. `differences` has shape (n,), 1 <= n <= 20; zeros are kept.
-    Raises ValueError for another shape, NaN, infinity, or more than 20 differences.
-    Source: R. A. Fisher, The Design of Experiments (1935), section 21.
+    slope: float
+    error: float
+
+
+def loglog_slope(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Slope:
+    """The exponent b of y = a x**b by least squares on logarithms.
+
+    Every sum is rounded once, so the result does not depend on the order in which a machine adds.
+
+    Args:
+        x: (n,) numbers above 0, two or more of them different.
+        y: (n,) numbers above 0.
+
+    Returns:
+        The slope and its standard error, from residuals over n - 2; the error is NaN for n = 2.
+
+    Raises:
+        ValueError: other numbers, or another shape.
     """
-    array = _differences(differences, least=1)
-    if len(array) > MAX_FLIPS:
+    x, y = (np.asarray(values, np.float64) for values in (x, y))
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError(
-            f"{len(array)} differences have 2**{len(array)} sign flips; the exact test takes at "
-            f"most {MAX_FLIPS}: use paired_interval instead"
+            f"a log-log slope needs x and y of shape (n,), n >= 2, got {x.shape} and {y.shape}"
         )
-    # Flipping a subset lowers the sum by twice the subset's sum, so count the subsets <= 0.
-    sums = np.zeros(1)
-    for difference in array:
-        sums = np.concatenate([sums, sums + difference])
-    tie = 1e-12 * np.abs(array).sum()
-    return float(np.mean(sums <= tie))
+    usable = np.isfinite([x, y]).all() and min(x.min(), y.min()) > 0
+    if not usable or len(set(x.tolist())) < 2:
+        raise ValueError(
+            "a log-log slope needs finite numbers above 0 and two different x, "
+            f"got x = {x.tolist()} and y = {y.tolist()}"
+        )
+    u, v = _centred(x), _centred(y)
+    spread = math.fsum(a * a for a in u)
+    slope = math.fsum(a * b for a, b in zip(u, v, strict=True)) / spread
+    if len(u) == 2:
+        return Slope(slope, math.nan)
+    rest = math.fsum((b - slope * a) ** 2 for a, b in zip(u, v, strict=True))
+    return Slope(slope, math.sqrt(rest / (len(u) - 2) / spread))
+
+
+def _centred(values: np.ndarray) -> list[float]:
+    """Logarithms minus their mean."""
+    logarithms = [math.log(value) for value in values.tolist()]
+    mean = math.fsum(logarithms) / len(logarithms)
+    return [value - mean for value in logarithms]

@@ -11,7 +11,7 @@ from scipy.special import ellipk
 
 import repro
 from benchmarks.laser_damage import fdfd, loop_step, scene
-from repro.chapters import paths
+from repro.chapters import notebooks
 from repro.claims import collect
 
 laser = repro.chapter("laser_damage")
@@ -278,12 +278,12 @@ def test_a_vanishing_groove_is_a_flat_face():
 def test_the_page_says_first_that_the_model_is_a_reconstruction():
     from repro.chapters import read
 
-    opening = read(paths()["laser_damage"]).cells[0].source
+    opening = read(notebooks()["laser_damage"]).cells[0].source
     assert "Only the abstract" in opening and "reconstruction" in opening
 
 
 def test_only_plain_physics_is_called_reproduced():
-    records = {record["id"]: record for record in collect([paths()["laser_damage"]])}
+    records = {record["id"]: record for record in collect([notebooks()["laser_damage"]])}
     reproduced = {name for name, r in records.items() if r["verdict"] == "reproduced"}
     assert reproduced == {"fresnel", "mie", "second-order", "pit-ratio"}
     assert records["whatever-constants"]["verdict"] == "contradicted"

@@ -1,7 +1,7 @@
-"""Paired intervals and the exact sign-flip test, against SciPy and slow loops."""
+"""Paired intervals and log-log slopes, against SciPy and NumPy."""
 
-import itertools
 import math
+import random
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from repro.stats import paired_interval, sign_flip_test, t_interval
+from repro.stats import loglog_slope, paired_interval, t_interval
 
 DIFFERENCES = st.lists(st.integers(-1000, 1000).map(lambda k: k / 8), min_size=2, max_size=9)
 
@@ -29,20 +29,38 @@ def test_interval_of_equal_differences_is_a_point():
     assert paired_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0, 3)
 
 
-@given(DIFFERENCES)
-def test_sign_flips_equal_the_slow_loop(differences):
-    flips = itertools.product((1, -1), repeat=len(differences))
-    sums = [math.fsum(s * d for s, d in zip(signs, differences, strict=True)) for signs in flips]
-    assert sign_flip_test(differences) == np.mean([s >= math.fsum(differences) for s in sums])
+POINTS = st.lists(
+    st.tuples(st.floats(1e-150, 1e150), st.floats(1e-150, 1e150)), min_size=3, max_size=12
+).filter(lambda points: max(x for x, _ in points) > 1.01 * min(x for x, _ in points))
 
 
-def test_sign_flips_of_known_cases():
-    assert sign_flip_test([1, 2, 3, 4, 5]) == 1 / 32
-    assert sign_flip_test([0.0, 0.0]) == 1
-    assert sign_flip_test([-1, -2]) == 1
-    # 0.1 + 0.2 - 0.3 is a tie, though not in binary.
-    assert sign_flip_test([0.1, 0.2, -0.3]) == 5 / 8
-    assert sign_flip_test(np.ones(20)) == 2**-20
+@given(POINTS)
+def test_slope_and_error_equal_numpys(points):
+    x, y = np.log(points).T
+    (expected, _), covariance = np.polyfit(x, y, 1, cov=True)
+    slope, error = loglog_slope(*zip(*points, strict=True))
+    assert slope == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert error == pytest.approx(math.sqrt(covariance[0, 0]), rel=1e-5, abs=1e-9)
+
+
+@given(POINTS, st.randoms(use_true_random=False))
+def test_the_slope_does_not_depend_on_the_order(points, shuffle: random.Random):
+    shuffled = points.copy()
+    shuffle.shuffle(shuffled)
+    assert loglog_slope(*zip(*points, strict=True)) == loglog_slope(*zip(*shuffled, strict=True))
+
+
+@pytest.mark.parametrize("exponent", [-1.5, 0, 1, 2])
+def test_the_slope_of_a_power_law_is_its_exponent(exponent):
+    x = np.array([1.0, 2, 3, 7, 50])
+    slope, error = loglog_slope(x, 3 * x**exponent)
+    assert slope == pytest.approx(exponent, abs=1e-14)
+    assert error == pytest.approx(0, abs=1e-14)
+
+
+def test_two_points_have_a_slope_and_no_error():
+    slope, error = loglog_slope([1, 10], [1, 100])
+    assert slope == pytest.approx(2) and math.isnan(error)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +71,14 @@ def test_sign_flips_of_known_cases():
         (lambda: paired_interval([1.0, math.nan]), "NaN"),
         (lambda: paired_interval([1.0, 2.0], confidence=1), "confidence"),
         (lambda: t_interval(0.0, -1.0, 5), "std >= 0"),
-        (lambda: sign_flip_test([]), "n >= 1"),
-        (lambda: sign_flip_test([math.inf]), "infinity"),
-        (lambda: sign_flip_test(np.ones(21)), "at most 20"),
+        (lambda: t_interval(0.0, math.nan, 5), "std >= 0"),
+        (lambda: loglog_slope([1, 2], [1]), r"got \(2,\) and \(1,\)"),
+        (lambda: loglog_slope([1], [1]), "n >= 2"),
+        (lambda: loglog_slope([1, 1], [1, 2]), "two different x"),
+        (lambda: loglog_slope([0, 1], [1, 2]), "above 0"),
+        (lambda: loglog_slope([1, 2], [1, -1]), "above 0"),
+        (lambda: loglog_slope([1, math.inf], [1, 1]), "finite"),
+        (lambda: loglog_slope([1, 2], [1, math.nan]), "finite"),
     ],
 )
 def test_bad_input_is_explained(call, why):

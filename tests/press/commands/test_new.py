@@ -67,7 +67,7 @@ def test_is_tidy(empty_book, command):
 
 def test_the_template_and_the_sections_that_a_part_needs(empty_book):
     sections = {}
-    for part in chapters.PARTS:
+    for part in toc.PARTS:
         path = new(part, f"in_{part}")[0]
         cells = nbformat.read(path, as_version=4).cells
         sections[part] = any(cell.source.startswith("## Bit for bit") for cell in cells)
@@ -77,7 +77,7 @@ def test_the_template_and_the_sections_that_a_part_needs(empty_book):
         "quantization",
         "hardware",
     ]
-    assert list(chapters.paths()) == [f"in_{part}" for part in chapters.PARTS]
+    assert list(toc.paths()) == [f"in_{part}" for part in toc.PARTS]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_contents_with_a_new_part_in_its_place(part, before):
     place, lines = added(part, "first")
     assert place == before
     assert lines == [
-        f"  - caption: {chapters.PARTS[part]}",
+        f"  - caption: {toc.PARTS[part]}",
         "    chapters:",
         f"      - file: chapters/{part}/index",
         "        title: About this part",
