@@ -129,9 +129,13 @@ def citation(entry: Entry, textual: bool = True) -> str:
     Returns:
         A link to the paper whose title is its BibTeX key.
     """
-    year = entry.fields.get("year", "")
-    text = f"{short_names(entry)} ({year})" if textual else f"{short_names(entry)}, {year}"
-    return f'[{text}]({address(entry)} "{entry.key}")'
+    return f'[{author_year(entry, textual)}]({address(entry)} "{entry.key}")'
+
+
+def author_year(entry: Entry, textual: bool = True) -> str:
+    """The text of a citation; the arguments are those of `citation`."""
+    year = _fields(entry).get("year", "")
+    return f"{short_names(entry)} ({year})" if textual else f"{short_names(entry)}, {year}"
 
 
 def address(entry: Entry) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from press import BookError
-from press.chapter import Chapter, Problem, load
-from press.checks import code, entries, metadata, pictures, stored, text
+from press.chapter import Problem, load
+from press.checks import anatomy, code, entries, metadata, pictures, stored, text
 
 CHECKS = {
     "metadata": metadata.metadata,
     "contents": metadata.contents,
     "budget": metadata.budget,
     "size": metadata.size,
-    "sections": text.sections,
-    "unwritten": text.unwritten,
-    "length": text.length,
-    "exercises": text.exercises,
-    "equations": text.equations,
+    "sections": anatomy.sections,
+    "unwritten": anatomy.unwritten,
+    "length": anatomy.length,
+    "open-lines": anatomy.open_lines,
+    "exercises": anatomy.exercises,
+    "prose": text.prose,
     "citations": text.citations,
+    "equations": text.equations,
     "tags": code.tags,
     "method": code.method,
     "style": code.style,
@@ -39,11 +41,11 @@ def problems(path: Path) -> list[Problem]:
     """Everything that is wrong with a chapter's structure.
 
     Args:
-        path: the notebook; ``_toc.yml`` and ``references.bib`` lie two folders above.
+        path: the notebook; `_toc.yml` and `references.bib` lie two folders above.
 
     Returns:
         Problems in the order of the checks; empty for a chapter in order. A file that is not
-        a notebook gives one problem, of the check ``notebook``.
+        a notebook gives one problem, of the check `notebook`.
     """
     try:
         chapter = load(path)
@@ -52,6 +54,3 @@ def problems(path: Path) -> list[Problem]:
     return [
         Problem(path, name, message) for name, check in CHECKS.items() for message in check(chapter)
     ]
-
-
-__all__ = ["CHECKS", "Chapter", "Problem", "problems"]

@@ -6,16 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 
+from press.canonical import DERIVED_TAGS, PROMPTS
 from press.chapter import Cell, Chapter
-from press.checks.text import unwritten
+from press.checks import anatomy
 
-TAGS = {"method", "solution", "thumbnail", "hide-cell", "hide-input", "hide-output"}
-TAGS |= {"remove-cell", "remove-input", "remove-output", "raises-exception"}
-FOLDED = {"solution", "hide-cell", "hide-input"}
+OTHER_TAGS = ("method", "thumbnail", "raises-exception")
 UNVERIFIED = re.compile(r"^\s*#+\s*(?:NBVAL_|PYTEST_VALIDATE_)\w+\s*$", re.MULTILINE)
 LINE = 100
 CELL_LINES = 30
-CODE_LINES = (100, 450)
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 NOT_IN_A_METHOD = (
     "matplotlib",
@@ -27,25 +25,44 @@ AFTER_REPRO = ("matplotlib", "numpy", "scipy", "sklearn", "skimage", "torch", "t
 
 
 def tags(chapter: Chapter) -> Iterator[str]:
-    """Tags are the book's own, and none lets a cell escape verification."""
-    for cell in chapter.cells:
-        for tag in cell.tags:
-            if tag not in TAGS and not tag.startswith("checks:"):
-                yield f"{cell.where} has the tag `{tag}`, which is not of the book. Remove it."
-        if cell.node.cell_type == "code" and (marker := UNVERIFIED.search(cell.source)):
+    """Tags are the book's own: one kind folds a cell, none lets it escape verification."""
+    for cell in chapter.prose:
+        if cell.tags:
+            yield f"{cell.where} is text but tagged {', '.join(cell.tags)}. Tag code cells only."
+    for cell in chapter.code:
+        if marker := UNVERIFIED.search(cell.source):
             name = marker.group().strip()
             yield f"{cell.where} has `{name}`, which hides it from verification. Remove it."
-        if cell.node.cell_type == "markdown" and cell.tags:
-            yield f"{cell.where} is text but tagged {', '.join(cell.tags)}. Tag code cells only."
+        kinds = [tag for tag in cell.tags if tag in PROMPTS]
+        for tag in cell.tags:
+            if tag in DERIVED_TAGS and not kinds:
+                yield (
+                    f"{cell.where} has the tag `{tag}`. Say what is inside instead, with the tag "
+                    f"{', '.join(PROMPTS)}: what folds the cell follows from that."
+                )
+            elif tag not in (*PROMPTS, *OTHER_TAGS, *DERIVED_TAGS) and not _checks(tag):
+                yield f"{cell.where} has the tag `{tag}`, which is not of the book. Remove it."
+        if len(kinds) > 1:
+            yield f"{cell.where} has several kinds: {', '.join(kinds)}. Keep one."
+        if any(map(_checks, cell.tags)) and cell.kind not in ("check", "claim"):
+            yield f"{cell.where} checks an equation, but is open. Tag it `check` or `claim`, too."
+        if "method" in cell.tags and cell.kind not in (None, "setup"):
+            yield f"{cell.where} is tagged `method` and `{cell.kind}`. Readers see the method."
+
+
+def _checks(tag: str) -> bool:
+    """Whether a tag names an equation that the cell checks."""
+    return tag.startswith("checks:")
 
 
 def method(chapter: Chapter) -> Iterator[str]:
-    """Cells tagged ``method`` only define: they read no data, train nothing, draw nothing."""
+    """Cells tagged `method` only define: they read no data, train nothing, draw nothing."""
+    section = anatomy.of(chapter).method
     cells = [cell for cell in chapter.code if "method" in cell.tags]
     if not cells:
         yield "has no code cell tagged `method`. Tag the cells that define the paper's method."
-    elif not any(cell.section == "The method in code" for cell in cells):
-        yield "has no `method` cell in `## The method in code`. Define the method there."
+    elif not any(cell.section == section for cell in cells):
+        yield f"has no `method` cell in `## {section}`. Define the method there."
     for cell in cells:
         if cell.outputs:
             yield f"{cell.where} is tagged `method` but shows something. Move that to another cell."
@@ -67,11 +84,8 @@ def _defines(node: ast.stmt) -> bool:
 
 def style(chapter: Chapter) -> Iterator[str]:
     """Code parses, fits the page, and comes in cells that can be read at once."""
-    visible = 0
     for cell in chapter.code:
         lines = cell.source.splitlines()
-        if not FOLDED.intersection(cell.tags):
-            visible += sum(bool(line.strip()) for line in lines)
         if len(lines) > CELL_LINES:
             yield f"{cell.where} has {len(lines)} lines, the limit is {CELL_LINES}. Split it."
         if any(len(line) > LINE for line in lines):
@@ -80,14 +94,10 @@ def style(chapter: Chapter) -> Iterator[str]:
             ast.parse(cell.source)
         except SyntaxError as error:
             yield f"{cell.where} is not Python: {error.msg}, line {error.lineno}. Correct it."
-    low, high = CODE_LINES
-    if not low <= visible <= high and not any(unwritten(chapter)):
-        change = "Show more of the method" if visible < low else "Move plumbing into repro"
-        yield f"shows {visible} lines of code, a chapter has {low} to {high}. {change}."
 
 
 def determinism(chapter: Chapter) -> Iterator[str]:
-    """``repro`` is imported before anything whose arithmetic it makes repeatable."""
+    """`repro` is imported before anything whose arithmetic it makes repeatable."""
     for cell in chapter.code:
         for name in _imports(cell):
             if _within(name, ("repro",)):

@@ -1,76 +1,72 @@
-"""Checks of the ledger, read from the stored outputs."""
+"""Checks of the ledger: the stored entries, and the calls that made them."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
+from press import records
 from press.chapter import Cell, Chapter
-from repro.claims import ClaimError, collect
+from press.checks import anatomy
 
-CLAIMS = 5
+#: Methods of a ledger that make an entry.
+MAKERS = ("claim", "check", "finding")
+MEASUREMENTS = ("measured", "control", "positive")
 
 
 def claims(chapter: Chapter) -> Iterator[str]:
-    """Five claims at least, each stored with a control that its rule rejects."""
-    stored = [record for cell in chapter.code for record in _records(cell)]
-    if len(stored) < CLAIMS:
+    """The stored entries bear out their verdicts, and every claim of the paper is accounted for."""
+    limits = anatomy.of(chapter)
+    tables = [cell for cell in chapter.code if cell.stored("paper")]
+    stated = [row for cell in tables for table in cell.stored("paper") for row in table]
+    if chapter.executed and not tables:
         yield (
-            f"claims stored: {len(stored)}, a chapter has {CLAIMS} or more. "
-            f"Add claims, then run `make refresh CH={chapter.slug}`."
+            "has no table of what the paper claims. Show it in its first section with "
+            "`ledger.paper(Stated(...), ...)`."
         )
-    try:
-        collect([chapter.path])
-    except ClaimError as error:
-        yield f"{error}. Correct the claim, then run `make refresh CH={chapter.slug}`."
-    for record in stored:
-        if "control" not in record or record.get("control_rejected") is not True:
-            yield (
-                f"claim `{record.get('id')}` has no control that its rule rejects. "
-                "Give one that is wrong in the way the claim denies."
-            )
-
-
-def _records(cell: Cell) -> list[dict]:
-    """The claim records in a cell's outputs."""
-    found = [output.get("metadata", {}).get("repro", {}).get("claim") for output in cell.outputs]
-    return [record for record in found if isinstance(record, dict)]
+    elif chapter.executed and len(stated) < limits.stated:
+        yield (
+            f"its table of what the paper claims has {len(stated)} rows, {limits.stated} or more "
+            "are wanted. Read abstract and headline tables again; say what is out of reach."
+        )
+    for cell in tables:
+        if cell.section != limits.sections[0]:
+            yield f"{cell.where} shows the paper's claims. Move it to `## {limits.sections[0]}`."
+    for fault in records.problems(chapter.slug, chapter.notebook):
+        yield f"{fault.rstrip('.')}. Correct the entry, then run `make refresh CH={chapter.slug}`."
 
 
 def ledger(chapter: Chapter) -> Iterator[str]:
-    """The claims in the source are those in the outputs, and the ledger is shown."""
-    seen: set[str] = set()
+    """The entries in the source are those in the outputs, and the ledger is shown."""
     for cell in chapter.code:
-        stored = {record.get("id") for record in _records(cell)}
+        stored = {record.get("id") for record in cell.stored("entry")}
         for call in _calls(cell):
-            yield from _check_call(call, cell, seen)
+            yield from _check_call(call, cell)
             name = _name(call)
             if chapter.executed and (name not in stored if name else not stored):
                 yield (
-                    f"claim `{name or '(computed name)'}` of {cell.where} is not in its stored "
+                    f"entry `{name or '(computed name)'}` of {cell.where} is not in its stored "
                     f"outputs. Run `make refresh CH={chapter.slug}`."
                 )
-    shown = any(_shows_ledger(c) for c in chapter.code if c.section == "What reproduces")
-    if not shown:
+    if not any(_shows_ledger(c) for c in chapter.code if c.section == "What reproduces"):
         yield "does not show its ledger. End a cell of `## What reproduces` with `ledger`."
 
 
-def _check_call(call: ast.Call, cell: Cell, seen: set[str]) -> Iterator[str]:
-    """A claim's call gives a control and a name of its own."""
-    name = _name(call)
+def _check_call(call: ast.Call, cell: Cell) -> Iterator[str]:
+    """An entry's call gives a control, and measures something that could come out otherwise."""
+    made = f"{call.func.attr} `{_name(call) or '(computed name)'}` in {cell.where}"
     given = {keyword.arg for keyword in call.keywords}
     if None not in given and not {"control", "control_is"} <= given:
-        yield f"claim `{name}` in {cell.where} has no control. Pass control= and control_is=."
+        yield f"{made} has no control. Pass control= and control_is=."
     for keyword in call.keywords:
-        if keyword.arg in ("measured", "control") and (found := _constant(keyword.value)):
+        if keyword.arg in MEASUREMENTS and (found := _constant(keyword.value)):
             yield (
-                f"claim `{name}` in {cell.where} computes `{found}`, the same whatever it holds: "
-                "it cannot fail. Measure in a second way."
+                f"{made} computes `{found}`, the same whatever it holds: it cannot fail. "
+                "Measure in a second way."
             )
-    if name in seen:
-        yield f"claim `{name}` in {cell.where} is a duplicate: its id is used above. Rename it."
-    if name:
-        seen.add(name)
+    if cell.kind not in ("claim", "check"):
+        kind = "check" if call.func.attr == "check" else "claim"
+        yield f"{made} does not fold as one. Tag the cell `{kind}`."
 
 
 def _constant(value: ast.expr) -> str | None:
@@ -83,22 +79,25 @@ def _constant(value: ast.expr) -> str | None:
 
 
 def _calls(cell: Cell) -> list[ast.Call]:
-    """Calls of a method named ``claim``."""
+    """Calls of a ledger's methods that make entries."""
     return [
         node
         for node in ast.walk(cell.tree)
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "claim"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in MAKERS
+        and getattr(node.func.value, "id", "") == "ledger"
     ]
 
 
 def _name(call: ast.Call) -> str | None:
-    """The claim's id where it is written out; None where it is computed."""
+    """The entry's id where it is written out; None where it is computed."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "id"]
     first = (call.args or named or [None])[0]
     return first.value if isinstance(first, ast.Constant) else None
 
 
 def _shows_ledger(cell: Cell) -> bool:
-    """Whether a cell ends with the name ``ledger``."""
+    """Whether a cell ends with the name `ledger`."""
     last = cell.tree.body[-1] if cell.tree.body else None
     return isinstance(last, ast.Expr) and getattr(last.value, "id", "") == "ledger"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from press import BookError
 from press.canonical import canonical
 from press.chapter import Chapter
 
@@ -31,14 +32,18 @@ def refreshed(chapter: Chapter) -> Iterator[str]:
 
 def canonical_form(chapter: Chapter) -> Iterator[str]:
     """The file is byte for byte what the refresh command writes."""
-    if chapter.text == canonical(chapter.notebook):
+    try:
+        if chapter.text == canonical(chapter.notebook):
+            return
+    except BookError as error:
+        yield f"{error} Then run `make refresh CH={chapter.slug}`."
         return
     causes = []
     if any(cell.node.get("execution_count") is not None for cell in chapter.code):
         causes.append("execution counts")
     if set(chapter.notebook.metadata) - {"kernelspec", "language_info", "repro"}:
         causes.append("editor or widget metadata")
-    found = " and ".join(causes) or "layout, cell metadata or key order"
+    found = " and ".join(causes) or "layout, folds, numbers or key order"
     yield f"is not in canonical form ({found}). Run `make refresh CH={chapter.slug}`."
 
 

@@ -1,169 +1,153 @@
-"""Checks of the prose: sections, length, exercises, equations, citations."""
+"""Checks of the prose: it reads well in any viewer, cites the bibliography, names its equations."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from press.chapter import Cell, Chapter, headings
+from markdown_it.common.normalize_url import normalizeLink
+from pybtex.database import Entry
 
-SECTIONS = (
-    "The paper in one minute",
-    "The idea, derived",
-    "The method in code",
-    "Does it work?",
-    "Bit for bit",
-    "Play",
-    "What reproduces",
-    "Exercises",
-    "Further reading",
+from press import BookError, bibliography
+from press.chapter import Cell, Chapter
+from press.checks.anatomy import UNWRITTEN
+from press.markdown import EQUATION_TAG, Link
+
+#: How to write what stands raw; the first that fits the text is told.
+INSTEAD = (
+    (re.compile(r"^\{cite"), 'Cite with a link, `[Li et al. (2016)](https://... "key")`.'),
+    (re.compile(r"^\{eq\}"), "Refer with a link, `[(name)](#eq-SLUG-name)`."),
+    (re.compile(r"^\$\$ \(|^\\"), "Name the formula `\\tag{name}` and refer to `#eq-SLUG-name`."),
+    (re.compile(r"^\\begin"), "Put it between `$$`, as `aligned`."),
+    (re.compile(""), "Write it in plain Markdown."),
 )
-BIT_FOR_BIT_PARTS = ("binarization", "quantization", "hardware")
-UNWRITTEN = "Unwritten:"
-WORDS = (1500, 5000)
-EXERCISES = 3
-
-FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
-DISPLAY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
-LABEL = re.compile(r"\$\$[ \t]*\(([^)\s]+)\)|^:label:[ \t]*(\S+)|\\label\{([^}]+)\}", re.MULTILINE)
-CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]*)`")
-BIBLIOGRAPHY_KEY = re.compile(r"^[ \t]*@(\w+)[ \t]*[{(][ \t]*([^,\s]+)[ \t]*,", re.MULTILINE)
+AUTHOR_YEAR = re.compile(r"^\D+(?:, \d{4}| \(\d{4}\))$")
+TAG_NAME = re.compile(r"[a-z][a-z0-9-]*")
+ENVIRONMENT = re.compile(r"\\(begin|end)\{(\w+\*?)\}")
 
 
-def sections(chapter: Chapter) -> Iterator[str]:
-    """The sections of every chapter are there, in order, and none is empty."""
-    found = [line[3:].strip() for line in _headings(chapter) if line.startswith("## ")]
-    wanted = [
-        name
-        for name in SECTIONS
-        if name != "Bit for bit" or name in found or chapter.part in BIT_FOR_BIT_PARTS
-    ]
-    for name in wanted:
-        if name not in found:
-            yield f"the section `## {name}` is missing. Add it."
-    for name in found:
-        if name not in SECTIONS:
-            yield f"has a section `## {name}` that is not of the book. Use `###` inside a section."
-    known = [name for name in found if name in SECTIONS]
-    if len(set(known)) < len(known):
-        yield "has a section twice. Merge the two."
-    elif known != [name for name in SECTIONS if name in known]:
-        yield f"its sections stand in the wrong order. The order is: {'; '.join(wanted)}."
-    deviations = "### Deviations from the paper"
-    if not any(
-        deviations in headings(cell.source)
-        for cell in chapter.markdown
-        if cell.section == "What reproduces"
-    ):
-        yield f"`## What reproduces` lacks `{deviations}`. List every departure from the paper."
+def prose(chapter: Chapter) -> Iterator[str]:
+    """Text reads well in JupyterLab, VS Code and on GitHub, which know no MyST."""
+    for cell in chapter.prose:
+        for what, said in cell.markdown.raw:
+            hint = next(hint for pattern, hint in INSTEAD if pattern.search(said))
+            yield f"{cell.where} has {what} `{said}`, which other viewers show raw. {hint}"
 
 
-def unwritten(chapter: Chapter) -> Iterator[str]:
-    """No placeholder of the template is left."""
-    for cell in chapter.cells:
-        if UNWRITTEN in cell.source:
-            place = cell.section or "the opening"
-            yield f"unwritten section: {cell.where} in {place} is still the template's. Write it."
-    for name, value in chapter.repro.items():
-        if isinstance(value, str) and UNWRITTEN in value:
-            yield f"repro.{name} in the notebook's metadata is still the template's. Fill it in."
-
-
-def length(chapter: Chapter) -> Iterator[str]:
-    """The chapter is neither a sketch nor a treatise."""
-    if any(unwritten(chapter)):
+def citations(chapter: Chapter) -> Iterator[str]:
+    """Citations are links with the text and the address of their entry in the bibliography."""
+    try:
+        entries = bibliography.entries(chapter.root / bibliography.FILE)
+    except BookError as error:
+        yield str(error)
         return
-    prose = " ".join(FENCE.sub("", DISPLAY.sub("", cell.source)) for cell in chapter.markdown)
-    words = len(prose.split())
-    low, high = WORDS
-    if not low <= words <= high:
-        change = "Say more" if words < low else "Cut"
-        yield f"has {words} words of text, a chapter has {low} to {high}. {change}."
+    paper = chapter.repro.get("paper") or ""
+    if paper and UNWRITTEN not in paper and paper not in entries:
+        yield _unknown(paper)
+    for cell in chapter.prose:
+        for link in cell.markdown.links:
+            yield from _citation(link, cell, entries)
 
 
-def exercises(chapter: Chapter) -> Iterator[str]:
-    """Three exercises at least, each with a folded, executed solution below it."""
-    cells = [cell for cell in chapter.cells if cell.section == "Exercises"]
-    titles: list[str] = []
-    solved: set[str] = set()
-    for cell in cells:
-        if cell.node.cell_type == "markdown":
-            titles += [line for line in headings(cell.source) if re.match(r"### Exercise \d", line)]
-        elif "solution" in cell.tags and titles:
-            solved.add(titles[-1])
-    if len(titles) < EXERCISES:
-        yield (
-            f"has {len(titles)} exercises headed `### Exercise N. Title`, "
-            f"a chapter has {EXERCISES} or more. Add some."
-        )
-    for title in titles:
-        if title not in solved:
-            yield f"`{title}` has no code cell tagged `solution` below it. Add one that runs."
+def _citation(link: Link, cell: Cell, entries: Mapping[str, Entry]) -> Iterator[str]:
+    """A link that cites, or reads as if it did, is exactly what the bibliography leads to."""
+    textual = link.text.endswith(")")
+    if not link.title:
+        if AUTHOR_YEAR.match(link.text):
+            same = [
+                bibliography.citation(entry, textual)
+                for entry in entries.values()
+                if bibliography.author_year(entry, textual) == link.text
+            ]
+            hint = f"Write `{same[0]}`." if same else "Add its entry, and its key as the title."
+            yield f"{cell.where} cites `{link.text}` without a BibTeX key. {hint}"
+    elif link.title not in entries:
+        yield _unknown(link.title)
+    else:
+        entry = entries[link.title]
+        address = normalizeLink(bibliography.address(entry))
+        if (link.text, link.address) != (bibliography.author_year(entry, textual), address):
+            given = f'[{link.text}]({link.address} "{link.title}")'
+            yield f"{cell.where} cites `{given}`. Write `{bibliography.citation(entry, textual)}`."
+
+
+def _unknown(key: str) -> str:
+    """The message for a key without an entry."""
+    return f"cites `{key}`, which references.bib does not hold. Add the entry or correct it."
 
 
 def equations(chapter: Chapter) -> Iterator[str]:
-    """Every labelled equation is checked by a cell below it, and that cell can fail."""
-    prefix = f"eq-{chapter.slug}-"
-    stated = {
-        next(filter(None, match.groups())): cell
-        for cell in chapter.markdown
-        for match in LABEL.finditer(cell.source)
-    }
+    """Every tagged formula is checked by a cell below it, and references find their formula."""
+    stated: dict[str, Cell] = {}
+    for cell in chapter.prose:
+        for formula in cell.markdown.formulas:
+            yield from _tag(formula, cell)
+    for label, cell in chapter.equations:
+        if label in stated:
+            yield f"equation `{label}` is stated twice, the second time in {cell.where}. Rename it."
+        stated.setdefault(label, cell)
     checks: dict[str, list[Cell]] = {}
     for cell in chapter.code:
         for tag in cell.tags:
             if tag.startswith("checks:"):
                 checks.setdefault(tag.removeprefix("checks:"), []).append(cell)
     for label, cell in stated.items():
-        if not label.startswith(prefix):
-            yield f"equation label `{label}` does not begin with `{prefix}`. Rename it."
         if label not in checks:
             yield (
-                f"equation `{label}` is labelled but unchecked. Tag the code cell that checks it "
-                f"`checks:{label}`, or remove the label if it is only a definition."
+                f"equation `{label}` is tagged but unchecked. Tag the code cell that checks it "
+                f"`checks:{label}`, or remove the formula's \\tag if it is only a definition."
             )
         elif checks[label][0].number < cell.number:
             yield f"equation `{label}` is checked before it is stated. Move its check below it."
     for label, cells in checks.items():
         first = cells[0].where
         if label not in stated:
-            yield f"{first} checks `{label}`, which no equation is labelled. Correct the tag."
+            yield f"{first} checks `{label}`, which no formula is tagged. Correct the tag."
         if not any(_can_fail(cell) for cell in cells):
-            yield f"{first} checks `{label}` but asserts nothing. Add an assert or a claim."
+            yield f"{first} checks `{label}` but asserts nothing. Add an assert or a check."
+    yield from _references(chapter, set(stated))
+
+
+def _tag(formula: str, cell: Cell) -> Iterator[str]:
+    """A formula has at most one tag, a plain name, where TeX allows one."""
+    for tag in EQUATION_TAG.finditer(formula):
+        if not TAG_NAME.fullmatch(tag[1]):
+            yield (
+                f"{cell.where} tags a formula `{tag[1]}`. Use lower-case letters, digits and "
+                "hyphens, beginning with a letter."
+            )
+        opened = [end for end, _ in ENVIRONMENT.findall(formula[: tag.start()])]
+        if opened.count("begin") > opened.count("end"):
+            yield (
+                f"{cell.where} has `{tag[0]}` inside an environment, where TeX refuses it. Put it "
+                "behind the last \\end{...}."
+            )
+    if len(EQUATION_TAG.findall(formula)) > 1:
+        yield f"{cell.where} tags one formula twice. Split it, or keep one tag."
+
+
+def _references(chapter: Chapter, stated: set[str]) -> Iterator[str]:
+    """A reference leads to a formula of the chapter and shows its tag."""
+    for cell in chapter.prose:
+        for link in cell.markdown.links:
+            if not link.address.startswith("#eq-"):
+                continue
+            label = link.address.removeprefix("#")
+            wanted = f"({label.removeprefix(f'eq-{chapter.slug}-')})"
+            if label not in stated:
+                yield f"{cell.where} refers to `{label}`, which no formula is tagged. Correct it."
+            elif link.text != wanted:
+                yield f"{cell.where} refers to `{label}` as `{link.text}`. Write `{wanted}`."
 
 
 def _can_fail(cell: Cell) -> bool:
-    """Whether a cell asserts or claims something."""
+    """Whether a cell asserts something or enters it into the ledger."""
     for node in ast.walk(cell.tree):
         if isinstance(node, ast.Assert):
             return True
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name == "claim" or name.startswith("assert"):
+            if name in ("claim", "check") or name.startswith("assert"):
                 return True
     return False
-
-
-def citations(chapter: Chapter) -> Iterator[str]:
-    """Every citation, and the paper itself, is an entry of references.bib."""
-    path = chapter.root / "references.bib"
-    entries = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {
-        key
-        for kind, key in BIBLIOGRAPHY_KEY.findall(entries)
-        if kind.lower() not in ("comment", "string", "preamble")
-    }
-    prose = "\n".join(cell.source for cell in chapter.markdown)
-    cited = [key.strip() for match in CITATION.findall(prose) for key in match.split(",")]
-    paper = chapter.repro.get("paper") or ""
-    if paper and UNWRITTEN not in paper:
-        cited.append(paper)
-    for key in dict.fromkeys(cited):
-        if key not in known:
-            yield f"cites `{key}`, which references.bib does not hold. Add the entry or correct it."
-
-
-def _headings(chapter: Chapter) -> list[str]:
-    """All headings in order."""
-    return [line for cell in chapter.markdown for line in headings(cell.source)]

@@ -17,6 +17,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinxcontrib.bibtex.citation_target import CitationTarget
 from sphinxcontrib.bibtex.roles import CitationRef
 
+from press import bibliography
 from press.chapter import equation_label
 from press.markdown import EQUATION_TAG
 
@@ -52,7 +53,7 @@ class NoteCitations(SphinxTransform):
             return
         domain = self.env.get_domain("cite")
         for link in self.document.findall(nodes.reference):
-            key = link.get("reftitle")
+            key = link.get("reftitle", "")
             if key not in domain.bibdata.data.entries:
                 continue
             link["citation"] = key
@@ -74,17 +75,14 @@ class ResolveCitations(SphinxPostTransform):
         """Point the links of a page at the bibliography."""
         if not _has_bibliography(self.env):
             return
-        places = {
-            citation.key: (citation.bibliography_key.docname, citation.citation_id)
-            for citation in self.env.get_domain("cite").citations
-        }
-        for link in self.document.findall(
-            lambda node: "citation" in getattr(node, "attributes", {})
-        ):
-            if found := places.get(link["citation"]):
-                page = self.app.builder.get_relative_uri(self.env.docname, found[0])
-                link["refuri"], link["internal"] = f"{page}#{found[1]}", True
-            link["reftitle"] = ""
+        known = {entry.key: entry for entry in self.env.get_domain("cite").citations}
+        for link in self.document.findall(nodes.reference):
+            if found := known.get(link.get("citation")):
+                page = self.app.builder.get_relative_uri(
+                    self.env.docname, found.bibliography_key.docname
+                )
+                link["refuri"], link["internal"] = f"{page}#{found.citation_id}", True
+                link["reftitle"] = bibliography.paper(found.entry).title
 
 
 def _has_bibliography(env: BuildEnvironment) -> bool:
