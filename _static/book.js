@@ -10,25 +10,33 @@
 
   function filterScoreboard(board) {
     const form = board.querySelector("form");
-    const rows = [...board.querySelectorAll(".scoreboard__claim")];
-    const words = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+    const others = board.querySelector("details");
+    const rows = [...board.querySelectorAll(".scoreboard__entry")];
+    const heading = (row) => row.closest("tbody").querySelector(".scoreboard__chapter");
+    const words = new Map(
+      rows.map((row) => [row, `${row.textContent} ${heading(row).textContent}`.toLowerCase()])
+    );
     function apply() {
       const wanted = form.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
+      const { part, verdict, kind } = form;
       for (const row of rows) {
-        const chapter = row.closest("tbody");
-        const heading = chapter.querySelector(".scoreboard__chapter").textContent.toLowerCase();
-        const fits =
-          wanted.every((word) => words.get(row).includes(word) || heading.includes(word)) &&
-          (!form.part.value || chapter.dataset.part === form.part.value) &&
-          (!form.verdict.value || row.dataset.verdict === form.verdict.value);
-        row.hidden = !fits;
-        shown += fits;
+        row.hidden = !(
+          wanted.every((word) => words.get(row).includes(word)) &&
+          (!part.value || row.closest("tbody").dataset.part === part.value) &&
+          (!verdict.value || row.dataset.verdict === verdict.value) &&
+          (!kind.value || row.dataset.kind === kind.value)
+        );
       }
       for (const chapter of board.querySelectorAll("tbody")) {
-        chapter.hidden = !chapter.querySelector(".scoreboard__claim:not([hidden])");
+        chapter.hidden = !chapter.querySelector(".scoreboard__entry:not([hidden])");
       }
-      form.querySelector("output").value = `${shown} of ${rows.length} claims`;
+      const counts = [...board.querySelectorAll("table")].map((table) => {
+        const shown = table.querySelectorAll(".scoreboard__entry:not([hidden])").length;
+        table.hidden = !shown;
+        return `${shown} of ${table.querySelectorAll(".scoreboard__entry").length} ${table.dataset.noun}`;
+      });
+      form.querySelector("output").value = counts.join(", ");
+      if (kind.value && kind.value !== "claim") others.open = true;
     }
     form.hidden = false;
     form.addEventListener("input", apply);

@@ -1,8 +1,8 @@
 """Sphinx extension of the book: what the site adds to the notebooks, drawn at build time.
 
-Chapter cards, the gallery and figures of the landing page, the scoreboard, alternative text of
-figures and offline mathematics all come from notebook metadata, ``references.bib`` and the stored
-claims. The notebooks stay as they are, and nothing generated is committed.
+Chapter cards, the numbers and the gallery of the landing page, the scoreboard, alternative text of
+figures and offline mathematics all come from notebook metadata, `references.bib` and the stored
+records. The notebooks stay as they are, and nothing generated is committed.
 """
 
 from typing import Any
@@ -10,16 +10,18 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from press.site import (
-    alt_text,
     assets,
     benchmarks,
     card,
+    entries,
     landing,
     mathjax,
+    pictures,
     prose,
     repository,
     scoreboard,
     thumbnails,
+    verdicts,
 )
 
 
@@ -29,13 +31,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
         repository,
         assets,
         mathjax,
+        entries,
         prose,
-        alt_text,
+        pictures,
         card,
         landing,
         scoreboard,
         benchmarks,
         thumbnails,
+        verdicts,
     )
     for part in parts:
         part.setup(app)

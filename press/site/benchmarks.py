@@ -1,4 +1,4 @@
-"""The benchmarks: the tables that ``make bench`` stored, chapter by chapter."""
+"""The benchmarks: the tables that `make bench` stored, chapter by chapter."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from press.bench import text
 from press.site import templating
-from press.site.landing import BookDirective
+from press.site.directive import BookDirective
+from repro import chapters
 
 FOLDER = Path("benchmarks/results")
 
 
 class Benchmarks(BookDirective):
-    """``book-benchmarks``: every table of the chapters that have a benchmark."""
+    """`book-benchmarks`: every table of the chapters that have a benchmark."""
 
     def run(self) -> list[nodes.Node]:
         """Draw the tables from the stored results."""
-        root = Path(self.env.srcdir)
         shown = [
             (chapter, stored)
             for chapter in self.chapters()
-            if (stored := results(root / FOLDER / f"{chapter.slug}.json")) is not None
+            if (stored := results(chapters.ROOT / FOLDER / f"{chapter.slug}.json")) is not None
         ]
         return [templating.node("benchmarks", chapters=shown, up=self.up())]
 
 
 def results(path: Path) -> dict[str, Any] | None:
-    """Return what a benchmark stored (see :func:`press.bench.report`), None where it has not run.
+    """What a benchmark stored (see `press.bench.report`); None where it has not run.
 
     Raises:
         ValueError: the file is not what a benchmark stores; names it and what to do.
@@ -49,5 +48,4 @@ def results(path: Path) -> dict[str, Any] | None:
 
 def setup(app: Sphinx) -> None:
     """Register the directive."""
-    templating.environment().filters["cell"] = text
     app.add_directive("book-benchmarks", Benchmarks)

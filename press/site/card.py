@@ -1,28 +1,70 @@
-"""The chapter card: paper, links, scale, data, cost and verdicts, under the chapter's title."""
+"""The chapter card: paper, links, scale, data, cost and coverage, under the chapter's title."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from press import toc
+from press import bibliography
+from press.chapter import Chapter
+from press.checks import anatomy
 from press.site import library, repository, templating
+from repro import chapters
+
+#: The sections that are enough to understand the paper.
+SHORT_PATH = (*anatomy.SECOND.sections[:4], "What reproduces")
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ShortPath:
+    """The way through a chapter that takes fifteen minutes.
+
+    Attributes:
+        sections: (heading, anchor on the page) of each section.
+        words: words of their text.
+        lines: open lines of code in them.
+    """
+
+    sections: tuple[tuple[str, str], ...]
+    words: int
+    lines: int
+
+
+def short_path(chapter: Chapter, doctree: nodes.document) -> ShortPath | None:
+    """Measure the short path of a chapter; None for one that has other sections.
+
+    Args:
+        chapter: the notebook.
+        doctree: its page, which knows the anchors.
+    """
+    if anatomy.of(chapter) is not anatomy.SECOND:
+        return None
+    anchors = {
+        section.next_node(nodes.title).astext(): section["ids"][0]
+        for section in doctree.findall(nodes.section)
+    }
+    prose = [cell for cell in chapter.prose if cell.section in SHORT_PATH]
+    code = [cell for cell in chapter.code if cell.section in SHORT_PATH and cell.kind is None]
+    return ShortPath(
+        sections=tuple((name, anchors[name]) for name in SHORT_PATH if name in anchors),
+        words=sum(cell.markdown.words for cell in prose),
+        lines=sum(bool(line.strip()) for cell in code for line in cell.source.splitlines()),
+    )
+
+
 def insert_card(app: Sphinx, doctree: nodes.document) -> None:
     """Put the card after the title of a chapter; other pages stay as they are."""
-    root = Path(app.srcdir)
-    path = Path(app.env.doc2path(app.env.docname))
-    if path not in toc.paths().values():
+    path = library.notebook(app.env.docname)
+    if path is None:
         return
-    app.env.note_dependency(str(root / library.BIBLIOGRAPHY))
+    app.env.note_dependency(str(chapters.ROOT / bibliography.FILE))
     try:
-        chapter = library.read(path, root)
+        chapter = library.read(path)
     except library.UnfinishedError as problem:
         logger.warning("%s", problem, location=app.env.docname)
         return
@@ -33,16 +75,20 @@ def insert_card(app: Sphinx, doctree: nodes.document) -> None:
             location=app.env.docname,
         )
     title = next(doctree.findall(nodes.title))
-    title.parent.insert(title.parent.index(title) + 1, card(app, chapter))
+    title.parent.insert(title.parent.index(title) + 1, card(app, chapter, doctree))
     doctree.append(nodes.meta(name="description", content=chapter.metadata["summary"]))
 
 
-def card(app: Sphinx, chapter: library.Finished) -> nodes.raw:
+def card(app: Sphinx, chapter: library.Finished, doctree: nodes.document) -> nodes.raw:
     """Draw the card of one chapter."""
     return templating.node(
         "card",
         chapter=chapter,
         paper=chapter.paper,
+        coverage=chapter.records.coverage,
+        checks=len(chapter.records.of("check")),
+        findings=len(chapter.records.of("finding")),
+        path=short_path(chapter.chapter, doctree),
         colab=repository.colab_address(app.config, chapter.docname),
         # The theme puts the notebook there, for its own download button.
         download="../" * chapter.docname.count("/") + f"_sources/{chapter.docname}.ipynb",

@@ -1,50 +1,35 @@
-"""The landing page: three live figures, and the gallery of finished chapters by part."""
+"""The landing page: the book in three numbers, and the gallery of finished chapters by part."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 from press import toc
 from press.site import library, templating, thumbnails
+from press.site.directive import BookDirective
 
 
-class BookDirective(SphinxDirective):
-    """A directive whose content follows from the chapters; its page is read on every build."""
-
-    def chapters(self) -> list[library.Finished]:
-        """Return the finished chapters in order."""
-        self.env.note_reread()
-        return library.read_all(Path(self.env.srcdir), self.env.found_docs)
-
-    def up(self) -> str:
-        """Return the way from this page to the root of the site."""
-        return "../" * self.env.docname.count("/")
-
-
-class Figures(BookDirective):
-    """``book-figures``: chapters, claims reproduced of claims made, time to verify everything."""
+class Numbers(BookDirective):
+    """`book-numbers`: chapters, claims tested of those the papers make, time to verify all."""
 
     def run(self) -> list[nodes.Node]:
-        """Draw the three figures from the stored ledgers."""
+        """Draw the numbers from the stored records; checks and findings are counted apart."""
         found = self.chapters()
-        records = [record for chapter in found for record in chapter.claims]
-        figures = templating.node(
-            "figures",
+        numbers = templating.node(
+            "numbers",
             chapters=len(found),
-            claims=len(records),
-            verdicts=library.count_verdicts(records),
+            coverage=library.total(found),
+            checks=sum(len(chapter.records.of("check")) for chapter in found),
+            findings=sum(len(chapter.records.of("finding")) for chapter in found),
             seconds=sum(chapter.metadata["seconds"] for chapter in found),
         )
-        return [figures]
+        return [numbers]
 
 
 class Gallery(BookDirective):
-    """``book-gallery``: a card for each finished chapter, by part; ``:part:`` shows one part."""
+    """`book-gallery`: a card for each finished chapter, by part; `:part:` shows one part."""
 
     option_spec = {"part": directives.unchanged_required}  # noqa: RUF012  (docutils' protocol)
 
@@ -53,7 +38,7 @@ class Gallery(BookDirective):
         found = self.chapters()
         only = self.options.get("part")
         parts = {
-            caption: [chapter for chapter in found if chapter.metadata["part"] == name]
+            caption: [chapter for chapter in found if chapter.chapter.part == name]
             for name, caption in toc.PARTS.items()
             if only in (None, name)
         }
@@ -69,5 +54,5 @@ class Gallery(BookDirective):
 
 def setup(app: Sphinx) -> None:
     """Register the directives of the landing page."""
-    app.add_directive("book-figures", Figures)
+    app.add_directive("book-numbers", Numbers)
     app.add_directive("book-gallery", Gallery)

@@ -1,24 +1,25 @@
-"""The finished chapters as the site needs them: metadata, paper, stored claims, thumbnail."""
+"""The finished chapters as the site needs them: notebook, paper, records and thumbnail."""
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
-from press import BookError, bibliography, chapter, toc
+from press import BookError, bibliography, records, toc
 from press.bibliography import Paper
-from repro import claims
-from repro.claims.verdicts import VERDICTS
+from press.chapter import Chapter, load
+from press.checks.metadata import TEXTS
+from press.records import Records
+from press.site.pictures import Picture, thumbnail
+from repro import chapters
+from repro.claims import ClaimError
+from repro.claims.paper import Coverage, Stated, coverage, gaps
 
-BIBLIOGRAPHY = bibliography.FILE
-REQUIRED = ("slug", "part", "title", "paper", "summary", "scale", "data", "seconds", "peak_mb")
+#: Metadata without which a chapter is not shown; `make refresh` writes the last two.
+REQUIRED = (*TEXTS, "seconds", "peak_mb")
 
 
 class UnfinishedError(Exception):
@@ -30,73 +31,101 @@ class Finished:
     """One finished chapter, with what its page and the gallery show beside the notebook.
 
     Attributes:
-        docname: its page's name for Sphinx, the notebook's path from the book's root, no suffix.
-        metadata: the notebook's `repro` metadata, complete.
+        chapter: the notebook, whose `repro` metadata are complete.
         paper: the paper it reproduces.
-        claims: its stored claims, as `repro.claims.collect` returns them.
-        thumbnail: PNG and alternative text of its picture in the gallery, if it has one.
+        records: its claims, checks and findings, judged again.
+        thumbnail: its picture in the gallery, if it has one.
     """
 
-    docname: str
-    metadata: dict[str, Any]
+    chapter: Chapter
     paper: Paper
-    claims: tuple[dict[str, Any], ...]
-    thumbnail: tuple[bytes, str] | None
+    records: Records
+    thumbnail: Picture | None
 
     @property
     def slug(self) -> str:
         """The chapter's short name."""
-        return self.metadata["slug"]
+        return self.chapter.slug
 
     @property
-    def verdicts(self) -> dict[str, int]:
-        """Number of claims by verdict; see `count_verdicts`."""
-        return count_verdicts(self.claims)
+    def docname(self) -> str:
+        """Its page's name for Sphinx."""
+        return docname(self.chapter.path)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The notebook's own metadata."""
+        return self.chapter.repro
+
+    @property
+    def claims(self) -> list[tuple[Stated, dict[str, Any] | None]]:
+        """What the paper claims, in its order, each with the record of its test, if it has one."""
+        made = {entry["id"]: entry for entry in self.records.of("claim")}
+        return [(row, made.get(row.id)) for row in self.records.rows]
+
+    @property
+    def others(self) -> list[dict[str, Any]]:
+        """The checks, then the findings."""
+        return self.records.of("check") + self.records.of("finding")
 
 
-def read(path: Path, root: Path) -> Finished:
+def docname(path: Path) -> str:
+    """A page's name for Sphinx: a file's path from the book's root, without its ending."""
+    return path.relative_to(chapters.ROOT).with_suffix("").as_posix()
+
+
+def notebook(page: str) -> Path | None:
+    """The notebook of a chapter's page; None for any other page.
+
+    Args:
+        page: its name for Sphinx.
+    """
+    return next((path for path in toc.paths().values() if docname(path) == page), None)
+
+
+def read(path: Path) -> Finished:
     """Read one chapter.
 
     Args:
         path: its notebook.
-        root: the book's root, which holds `references.bib`.
 
     Raises:
-        UnfinishedError: metadata or the paper's BibTeX entry is missing, or a stored claim does
-            not bear out its verdict; names chapter and cause.
+        UnfinishedError: metadata or the paper's BibTeX entry is missing, a stored record does not
+            bear out its verdict, or the table of the paper's claims does not fit the records;
+            names chapter and cause.
     """
-    stamps = tuple(file.stat().st_mtime_ns for file in (path, root / BIBLIOGRAPHY))
-    return _read(path, root, stamps)
+    bibtex = chapters.ROOT / bibliography.FILE
+    stamps = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in (path, bibtex))
+    return _read(path, bibtex, stamps)
 
 
 @lru_cache(maxsize=128)
-def _read(path: Path, root: Path, stamps: tuple[int, int]) -> Finished:
+def _read(path: Path, bibtex: Path, stamps: tuple[int, ...]) -> Finished:
     """Read one chapter; `stamps` change with its files, so that an old result is not taken."""
     try:
-        loaded = chapter.load(path)
+        chapter = load(path)
     except BookError as error:
         raise UnfinishedError(f"chapter {path.stem} {error}") from error
-    metadata = dict(loaded.repro)
-    absent = [field for field in REQUIRED if metadata.get(field) in (None, "")]
+    absent = [field for field in REQUIRED if chapter.repro.get(field) in (None, "")]
     if absent:
         raise UnfinishedError(
             f"chapter {path.stem}: the notebook's metadata 'repro' lack {', '.join(absent)}. Fill "
             f"in what is yours and run `make refresh CH={path.stem}` for what is measured"
         )
     try:
-        paper = bibliography.load(root / BIBLIOGRAPHY, metadata["paper"])
-        records = tuple(claims.collect([path]))
-    except (BookError, KeyError, claims.ClaimError) as error:
+        paper = bibliography.load(bibtex, chapter.repro["paper"])
+        stored = records.read(chapter.slug, chapter.notebook)
+    except (BookError, KeyError, ClaimError) as error:
         raise UnfinishedError(f"chapter {path.stem}: {error.args[0]}") from error
-    docname = path.relative_to(root).with_suffix("").as_posix()
-    return Finished(docname, metadata, paper, records, thumbnail(loaded.notebook))
+    if missing := gaps(stored.rows, stored.entries):
+        raise UnfinishedError(f"chapter {path.stem}: {'; '.join(missing)}")
+    return Finished(chapter, paper, stored, thumbnail(chapter))
 
 
-def read_all(root: Path, docnames: Iterable[str]) -> list[Finished]:
+def read_all(docnames: Iterable[str]) -> list[Finished]:
     """Read the finished chapters in the order of the book.
 
     Args:
-        root: the book's root.
         docnames: the pages of the site; a notebook that is not among them is not finished.
 
     Returns:
@@ -105,40 +134,16 @@ def read_all(root: Path, docnames: Iterable[str]) -> list[Finished]:
     listed = set(docnames)
     found = []
     for path in toc.paths().values():
-        if path.relative_to(root).with_suffix("").as_posix() in listed:
+        if docname(path) in listed:
             try:
-                found.append(read(path, root))
+                found.append(read(path))
             except UnfinishedError:
                 continue
     return found
 
 
-def count_verdicts(records: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Count claims by verdict, best verdict first, zeros left out."""
-    counted = Counter(record["verdict"] for record in records)
-    return {verdict: counted[verdict] for verdict in VERDICTS if counted[verdict]}
-
-
-def thumbnail(notebook: NotebookNode) -> tuple[bytes, str] | None:
-    """Return the picture that stands for a chapter in the gallery.
-
-    Returns:
-        PNG bytes and alternative text of the last picture of the cell tagged `thumbnail`; None
-        where there is no such cell or it shows no picture.
-    """
-    found = [picture for cell in notebook.cells if _has_tag(cell) for picture in pictures(cell)]
-    return found[-1] if found else None
-
-
-def pictures(cell: NotebookNode) -> list[tuple[bytes, str]]:
-    """Return PNG bytes and alternative text, maybe empty, of every picture a cell shows."""
-    return [
-        (b64decode(output.data["image/png"]), output.metadata.get("repro", {}).get("alt", ""))
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-
-
-def _has_tag(cell: NotebookNode) -> bool:
-    """Whether a cell is tagged `thumbnail`."""
-    return "thumbnail" in cell.metadata.get("tags", [])
+def total(found: Iterable[Finished]) -> Coverage:
+    """How many claims of all the papers together were tested, and how that came out."""
+    found = list(found)
+    entries = [entry for chapter in found for entry in chapter.records.entries]
+    return coverage(sum(len(chapter.records.rows) for chapter in found), entries)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -21,7 +23,7 @@ PARTS = (ENTRY, "input/tex", "a11y", "sre", "ui")
 
 
 def source() -> Path:
-    """Return the folder that holds MathJax.
+    """The folder that holds MathJax.
 
     Raises:
         ExtensionError: the package is not installed.
@@ -35,6 +37,16 @@ def source() -> Path:
 def use_local_copy(app: Sphinx, config: Config) -> None:
     """Point the pages at the copy in the site."""
     config.mathjax_path = f"mathjax/{ENTRY}"
+
+
+def typeset_html(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Load MathJax on a page that holds mathematics in HTML only, which Sphinx does not see."""
+    if isinstance(doctree, nodes.document) and any(
+        'class="math ' in raw.astext() for raw in doctree.findall(nodes.raw)
+    ):
+        app.env.get_domain("math").data["has_equations"][page] = True
 
 
 def copy_files(app: Sphinx, exception: Exception | None) -> None:
@@ -53,4 +65,6 @@ def copy_files(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Serve MathJax from the site itself."""
     app.connect("config-inited", use_local_copy)
+    # Before Sphinx decides, at the usual priority of 500, whether the page needs MathJax.
+    app.connect("html-page-context", typeset_html, priority=400)
     app.connect("build-finished", copy_files)

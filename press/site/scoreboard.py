@@ -1,4 +1,4 @@
-"""The scoreboard: every claim of every chapter, as a table that also works without scripts."""
+"""The scoreboard: what the papers claim and how it came out, as tables that need no scripts."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ from sphinx.application import Sphinx
 
 from press import toc
 from press.site import library, templating
-from press.site.landing import BookDirective
+from press.site.directive import BookDirective
 
 
 class Scoreboard(BookDirective):
-    """``book-scoreboard``: the paper's figure, ours, rule, control and verdict of each claim."""
+    """`book-scoreboard`: every claim of every paper; then, folded, our checks and findings."""
 
     def run(self) -> list[nodes.Node]:
-        """Draw the table from the stored ledgers."""
+        """Draw the tables from the stored records."""
         found = self.chapters()
-        records = [record for chapter in found for record in chapter.claims]
-        parts = {chapter.metadata["part"] for chapter in found}
-        table = templating.node(
+        coverage = library.total(found)
+        parts = {chapter.chapter.part for chapter in found}
+        board = templating.node(
             "scoreboard",
             chapters=found,
             up=self.up(),
-            verdicts=library.count_verdicts(records),
+            coverage=coverage,
+            out_of_reach=coverage.stated - coverage.tested,
             parts={name: text for name, text in toc.PARTS.items() if name in parts},
-            total=len(records),
+            checks=sum(len(chapter.records.of("check")) for chapter in found),
+            findings=sum(len(chapter.records.of("finding")) for chapter in found),
         )
-        return [table]
-
-
-def typeset_html(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
-    """Load MathJax on a page that holds mathematics in HTML only, which Sphinx does not see."""
-    if isinstance(doctree, nodes.document) and any(
-        'class="math ' in raw.astext() for raw in doctree.findall(nodes.raw)
-    ):
-        app.env.get_domain("math").data["has_equations"][page] = True
+        return [board]
 
 
 def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("book-scoreboard", Scoreboard)
-    # Before Sphinx decides, at the usual priority of 500, whether the page needs MathJax.
-    app.connect("html-page-context", typeset_html, priority=400)

@@ -17,9 +17,9 @@ def write_thumbnails(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for chapter in library.read_all(Path(app.srcdir), app.env.found_docs):
+    for chapter in library.read_all(app.env.found_docs):
         if chapter.thumbnail is not None:
-            (folder / f"{chapter.slug}.png").write_bytes(chapter.thumbnail[0])
+            (folder / f"{chapter.slug}.png").write_bytes(chapter.thumbnail.png)
 
 
 def setup(app: Sphinx) -> None:

@@ -1,0 +1,19 @@
+"""A small book in use, and the site built from it."""
+
+import pytest
+from small_site import build, write_book
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A book with two listed chapters and one draft, in use."""
+    return write_book(tmp_path / "book", monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The site built from such a book, without a warning."""
+    with pytest.MonkeyPatch.context() as patch:
+        out, warnings = build(write_book(tmp_path_factory.mktemp("built") / "book", patch))
+    assert warnings == ""
+    return out

@@ -1,0 +1,196 @@
+"""A small site: what the extension adds to its pages."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from small_site import ALT, METADATA, STALE, build, chapter, parsed, words, write_book
+
+from repro.claims.cards import anchor
+
+ONE = "chapters/binarization/one.html"
+BOARD = "chapters/deep/scoreboard.html"
+
+
+def rows(card):
+    """What a chapter's card says, by heading."""
+    return {words(row.dt): words(row.dd) for row in card.select("dl > div")}
+
+
+class TestChapter:
+    @pytest.fixture
+    def page(self, built):
+        return parsed(built, ONE)
+
+    def test_card(self, built, page):
+        card = page.select_one("h1 + .chapter-card")
+        assert card.cite.text == "On XNOR & co"
+        assert "Kurt Gödel, B. L. van der Waerden" in words(card)
+        said = rows(card)
+        assert said["Reproduced here"] == "Why \\(x<y\\) & more"
+        assert said["Last run"] == "1 min 5 s on a CPU, 1.2 GB at its peak"
+        download = card.select_one("a[download]")["href"]
+        assert (built / "chapters" / "binarization" / download).resolve().is_file()
+        description = page.find("meta", attrs={"name": "description"})["content"]
+        assert description == METADATA["summary"]
+
+    def test_card_counts_claims_and_the_rest_apart(self, page):
+        assert rows(page.select_one(".chapter-card"))["Claims"] == (
+            "3 of 4 tested 1 reproduced 1 not at this scale 1 contradicted "
+            "besides 1 check and 1 finding of our own"
+        )
+
+    def test_card_measures_the_short_path(self, built, page):
+        card = page.select_one(".chapter-card")
+        assert rows(card)["In 15 minutes"] == (
+            "The paper in one minute, The method: 16 words and 4 lines of code"
+        )
+        for link in card.select("dl a"):
+            assert page.select_one(link["href"]).name == "section"
+        first_anatomy = parsed(built, "chapters/binarization/two.html")
+        assert "In 15 minutes" not in rows(first_anatomy.select_one(".chapter-card"))
+
+    def test_entries_are_drawn_from_their_records(self, page):
+        assert STALE not in str(page)
+        for id, verdict in {"alpha": "reproduced", "sum": "holds", "aside": "found"}.items():
+            card = page.find(id=anchor({"chapter": "one", "id": id}))
+            assert words(card.select_one(".claim__verdict")) == verdict
+        assert len(page.select(".claim-table--paper tbody tr")) == 4
+        assert page.select_one("table.claim-table caption") is not None
+        for link in page.select(".claim-table a"):
+            assert "claim" in page.find(id=link["href"][1:])["class"]
+
+    def test_alternative_text_and_width(self, page):
+        image = page.select_one(".cell_output img")
+        assert image["alt"] == ALT
+        assert "700" in image.get("style", "") + image.get("width", "")
+
+    def test_paper_can_be_found_by_its_authors(self, built):
+        assert '"kurt"' in (built / "searchindex.js").read_text()
+
+
+class TestLanding:
+    @pytest.fixture
+    def page(self, built):
+        return parsed(built, "index.html")
+
+    def test_numbers(self, page):
+        chapters, claims, time = page.select(".book-numbers dd")
+        assert (words(chapters), words(claims), words(time)) == ("2", "6 of 8", "1 min 25 s")
+        assert words(page.select(".book-numbers dt")[1]) == (
+            "claims of the papers tested 2 reproduced 2 not at this scale 2 contradicted "
+            "and 2 checks and 2 findings of our own, counted apart"
+        )
+
+    def test_gallery(self, built, page):
+        captions = [words(part) for part in page.select(".gallery__part")]
+        assert captions == ["Binary and ternary networks"]
+        cards = page.select(".gallery__card")
+        assert [card["href"] for card in cards] == ["chapters/binarization/two.html", ONE]
+        for card in cards:
+            assert (built / card.img["src"]).read_bytes().startswith(b"\x89PNG")
+            assert card.img["alt"] == ALT
+            assert words(card.select_one(".gallery__coverage")).startswith("3 of 4 claims tested:")
+        assert "Kurt Gödel et al. 2020" in words(cards[1])
+        assert "Han Solo 2021" in words(cards[0])
+        assert not (built / "_static" / "thumbnails" / "draft.png").exists()
+
+    def test_no_page_prepares_remote_kernels(self, built):
+        assert "thebe" not in (built / "index.html").read_text().lower()
+
+    def test_pages_have_the_colours_of_the_verdicts(self, built, page):
+        sheets = [link["href"].split("?")[0] for link in page.select("link[rel=stylesheet]")]
+        assert "_static/verdicts.css" in sheets
+        assert "--verdict" in (built / "_static" / "verdicts.css").read_text()
+
+
+class TestBoard:
+    @pytest.fixture
+    def page(self, built):
+        return parsed(built, BOARD)
+
+    def test_claims_of_the_paper(self, page):
+        table = page.select_one(".scoreboard > table")
+        assert words(table.caption) == (
+            "6 of 8 claims tested: 2 reproduced, 2 not at this scale, 2 contradicted. "
+            "2 out of reach."
+        )
+        entries = table.select(".scoreboard__entry")
+        assert [row["data-verdict"] for row in entries[:4]] == [
+            "reproduced", "not at this scale", "contradicted", "out of reach",
+        ]  # fmt: skip
+        assert words(entries[0].th) == "The paper says \\(z^2\\) <grows> 5 points (table 1) alpha"
+        assert [words(cell) for cell in entries[0].select("td")] == [
+            "Here \\(z^2\\) grows by <five>",
+            "5 points",
+            "equals 5",
+            "4 points: the wrong sign",
+            "reproduced",
+        ]
+        assert words(entries[3].td) == "out of reach no data & no time"
+
+    def test_evidence_of_a_claim_that_does_not_show(self, page):
+        row = page.select(".scoreboard > table .scoreboard__entry")[1]
+        assert words(row.select("td")[3]) == (
+            "0.5: no depth positive control, accepted: 6, twice the depth "
+            "cause varied: layers, 1 gives 0.7, 2 gives 2.5 (trial depth)"
+        )
+        assert words(row.select("td")[4]) == "not at this scale too small"
+
+    def test_checks_and_findings_stand_apart(self, page):
+        others = page.select_one(".scoreboard > details")
+        assert not others.has_attr("open")
+        assert words(others.summary) == "Our own checks (2) and findings (2)"
+        kinds = [row["data-kind"] for row in others.select(".scoreboard__entry")]
+        assert kinds == ["check", "finding"] * 2
+
+    def test_entries_lead_to_their_cards(self, built, page):
+        links = page.select(".scoreboard__entry a")
+        assert len(links) == 10
+        for link in links:
+            address, anchor = link["href"].split("#")
+            target = parsed(built, str((Path(BOARD).parent / address).as_posix()))
+            assert "claim" in target.find(id=anchor)["class"]
+
+    def test_filters_wait_for_scripts(self, page):
+        assert page.select_one(".scoreboard form").has_attr("hidden")
+        verdicts = [option["value"] for option in page.select("[name=verdict] option")]
+        assert verdicts == ["", "reproduced", "not at this scale", "contradicted", "out of reach"]
+
+    def test_mathematics_in_html_loads_mathjax(self, built):
+        assert re.search(r'src="[./]*_static/mathjax/tex-svg\.js', (built / BOARD).read_text())
+        assert (built / "_static" / "mathjax" / "tex-svg.js").is_file()
+
+    def test_benchmarks(self, page):
+        board = page.select_one(".benchmarks")
+        assert "Against a <loop>. Linux." in words(board)
+        assert board.h2.a["href"] == "../../chapters/binarization/one.html"
+        cells = [words(cell) for cell in board.select("td")]
+        assert cells == ["1,000", "ours", "2.35", "2,000", "-", "3"]
+        assert words(board.caption) == "\\(n\\) steps"
+
+    def test_gallery_of_a_part(self, page):
+        assert len(page.select(".gallery")) == 1
+        assert page.select(".gallery__part") == []
+        card = page.select_one(".gallery__card")
+        assert card["href"] == "../../chapters/binarization/two.html"
+        assert card.img["src"] == "../../_static/thumbnails/two.png"
+
+
+def test_an_unfinished_chapter_is_a_warning_and_shown_nowhere(tmp_path, monkeypatch):
+    root = write_book(tmp_path / "book", monkeypatch)
+    folder = root / "chapters" / "binarization"
+    edited = chapter()
+    edited.cells[4].outputs[0].metadata.repro.entry.verdict = "consistent"
+    nbformat.write(edited, folder / "one.ipynb")
+    bare = chapter("two", "# Second")
+    bare.cells[1].metadata.tags = []
+    nbformat.write(bare, folder / "two.ipynb")
+    out, warnings = build(root)
+    assert "chapter one: chapter 'one', cell 5: claim 'alpha'" in warnings
+    assert "chapter two: no cell tagged `thumbnail`" in warnings
+    cards = parsed(out, "index.html").select(".gallery__card")
+    assert [card["href"] for card in cards] == ["chapters/binarization/two.html"]
+    assert cards[0].img is None
+    assert parsed(out, ONE).select(".chapter-card") == []
