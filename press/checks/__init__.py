@@ -6,7 +6,7 @@ from pathlib import Path
 
 from press import BookError
 from press.chapter import Problem, load
-from press.checks import anatomy, code, entries, metadata, pictures, stored, text
+from press.checks import anatomy, code, entries, metadata, pictures, stored, text, trials
 
 CHECKS = {
     "metadata": metadata.metadata,
@@ -29,6 +29,7 @@ CHECKS = {
     "canonical": stored.canonical_form,
     "clean": stored.clean,
     "portable": stored.portable,
+    "trials": trials.trials,
     "claims": entries.claims,
     "ledger": entries.ledger,
     "alt-text": pictures.alternative_text,

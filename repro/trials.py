@@ -1,0 +1,272 @@
+"""Stored results of the longer runs behind a chapter's recipe and verdicts.
+
+`trials/SLUG.py` declares the runs, `make trials CH=SLUG` repeats them (see `press.trials`), and
+`trials/results/SLUG.json` keeps them. A chapter shows them with `show` and uses them with `values`;
+it never trains them. Numbers come from a file under version control, so they are the same on every
+machine and are compared like text when the chapter is verified.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repro import chapters
+from repro.report import table
+from repro.stats import t_interval
+
+Setting = dict[str, Any]
+Trial = dict[str, Any]
+
+
+class TrialError(Exception):
+    """A trial that is not stored, or was asked for something it does not hold."""
+
+
+def script(slug: str) -> Path:
+    """The file that declares a chapter's trials, whether it exists or not."""
+    return chapters.ROOT / "trials" / f"{slug}.py"
+
+
+def results(slug: str) -> Path:
+    """The file of a chapter's stored results, whether it exists or not."""
+    return chapters.ROOT / "trials" / "results" / f"{slug}.json"
+
+
+def script_hash(path: Path) -> str:
+    """Fingerprint of what a trial's script does.
+
+    Comments, layout and the grid itself (the statement `TRIALS = ...`) are left out: a grid can
+    grow or shrink without making the runs that are done worthless.
+
+    Args:
+        path: the script.
+
+    Returns:
+        64 hexadecimal digits (SHA-256).
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [
+        [target.id for target in node.targets if isinstance(target, ast.Name)]
+        if isinstance(node, ast.Assign)
+        else []
+        for node in tree.body
+    ]
+    tree.body = [node for node, name in zip(tree.body, names, strict=True) if name != ["TRIALS"]]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def load(slug: str) -> dict[str, Any]:
+    """Everything that is stored about a chapter's trials.
+
+    Args:
+        slug: the chapter's name, such as `"sttn"`.
+
+    Returns:
+        `method` and `script` (fingerprints at the time of the runs), `versions`, and `trials` by
+        name, each with `question`, `quantities`, `choose`, `grid`, `seeds` and `runs`.
+
+    Raises:
+        TrialError: there is no result, or the file is no result.
+    """
+    path = results(slug)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.json"))) or "none yet"
+        raise TrialError(
+            f"no trials of {slug!r} are stored. Stored: {known}. Run `make trials CH={slug}`"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise TrialError(
+            f"{path.name} in trials/results is no JSON ({error}): restore it from version control, "
+            f"or run `make trials CH={slug}`"
+        ) from error
+
+
+def trial(slug: str, name: str) -> Trial:
+    """One stored trial.
+
+    Raises:
+        TrialError: no trial of the chapter has that name; the message lists those it has.
+    """
+    stored = load(slug)["trials"]
+    if name not in stored:
+        raise TrialError(f"{slug} has no trial {name!r}. It has: {', '.join(stored)}")
+    return stored[name]
+
+
+def stale(slug: str) -> str | None:
+    """Why a chapter's stored trials no longer speak for it.
+
+    Args:
+        slug: the chapter's name.
+
+    Returns:
+        A sentence that says what changed and what to do; None for results that are up to date,
+        and for a chapter without results.
+    """
+    if not results(slug).is_file():
+        return None
+    stored, again = load(slug), f"run `make trials CH={slug}`"
+    if stored["method"] != chapters.method_hash(slug):
+        return f"the method cells of {slug} have changed since its trials ran: {again}"
+    if not script(slug).is_file():
+        return f"trials/{slug}.py, which made trials/results/{slug}.json, is gone: restore it"
+    if stored["script"] != script_hash(script(slug)):
+        return f"trials/{slug}.py has changed since its trials ran: {again}"
+    return None
+
+
+def values(slug: str, name: str, quantity: str | None = None, **setting: Any) -> np.ndarray:
+    """What one combination of settings measured, seed by seed.
+
+    Args:
+        slug: the chapter's name.
+        name: the trial's.
+        quantity: which measured quantity; may be left out if there is one only.
+        **setting: arm and settings, as many as it takes to name one combination.
+
+    Returns:
+        (S,) float64, in the order of the seeds, so that two arms of a trial are paired.
+
+    Raises:
+        TrialError: no such trial, quantity or combination, or several; lists those there are.
+    """
+    one = trial(slug, name)
+    quantity = _quantity(one, quantity)
+    found = [s for s in settings(one) if setting.items() <= s.items()]
+    if len(found) != 1:
+        problem = "no combination has" if not found else f"{len(found)} combinations have"
+        raise TrialError(
+            f"trial {name!r} of {slug}: {problem} {_written(setting)}. "
+            f"There are: {'; '.join(map(_written, found or settings(one)))}"
+        )
+    return _measured(one, quantity, found[0])
+
+
+def settings(one: Trial) -> list[Setting]:
+    """The combinations of arm and settings of a trial, in the order of its grid."""
+    unique: list[Setting] = []
+    for run in one["runs"]:
+        if run["settings"] not in unique:
+            unique.append(run["settings"])
+    return unique
+
+
+def chosen(one: Trial) -> list[Setting]:
+    """The combinations with the best mean, one for each setting of what was not chosen among.
+
+    Args:
+        one: a trial as `trial` returns it.
+
+    Returns:
+        The best combinations of `choose`, by the first quantity; the first of equal ones. Empty
+        for a trial that chooses nothing.
+    """
+    if not one["choose"]:
+        return []
+    name, quantity = next(iter(one["quantities"].items()))
+    sign = 1 if quantity["better"] == "higher" else -1
+    best: dict[tuple, tuple[float, Setting]] = {}
+    for setting in settings(one):
+        group = tuple((k, v) for k, v in setting.items() if k not in one["choose"])
+        score = sign * float(_measured(one, name, setting).mean())
+        if group not in best or score > best[group][0]:
+            best[group] = (score, setting)
+    return [setting for _, setting in best.values()]
+
+
+def show(slug: str, name: str, quantity: str | None = None) -> None:
+    """Display a stored trial as a table: mean and 95 % interval of each combination.
+
+    Settings that a trial chooses among are marked where they were best, with a word of warning at
+    the end of a grid, beyond which a better one may lie. A result that no longer speaks for the
+    chapter says so above its numbers.
+
+    Args:
+        slug: the chapter's name.
+        name: the trial's.
+        quantity: which measured quantity; may be left out if there is one only.
+
+    Raises:
+        TrialError: no such trial or quantity; lists those there are.
+    """
+    one = trial(slug, name)
+    quantity = _quantity(one, quantity)
+    unit, best = one["quantities"][quantity]["unit"], chosen(one)
+    axes = [axis for axis, varied in one["grid"].items() if len(varied) > 1]
+    fixed = [f"{k} {v[0]}" for k, v in one["grid"].items() if len(v) == 1]
+    heading = f"{quantity} ({unit})" if unit else quantity
+    columns = [*axes, heading, "low", "high", *(["chosen"] if best else [])]
+    rows = [
+        [
+            *(_cell(setting.get(axis, "-")) for axis in axes),
+            *_interval(_measured(one, quantity, setting), one["quantities"][quantity]["format"]),
+            *([_mark(one, setting) if setting in best else ""] if best else []),
+        ]
+        for setting in settings(one)
+    ]
+    seeds = one["seeds"]
+    notes = [one["question"], f"Mean and 95 % interval over {len(seeds)} seeds ({_span(seeds)})"]
+    notes += [", ".join(fixed)] if fixed else []
+    if why := stale(slug):
+        notes.insert(0, f"STALE: {why}")
+    table(rows, columns, caption=". ".join(note.rstrip(".") for note in notes).replace("?.", "?"))
+
+
+def _quantity(one: Trial, quantity: str | None) -> str:
+    """The quantity asked for, or the only one."""
+    known = list(one["quantities"])
+    if quantity in known or (quantity is None and len(known) == 1):
+        return quantity or known[0]
+    raise TrialError(f"expected one of the quantities {', '.join(known)}, got {quantity!r}")
+
+
+def _measured(one: Trial, quantity: str, setting: Setting) -> np.ndarray:
+    """Measured values (S,) of one combination, in the order of the seeds."""
+    runs = {r["seed"]: r["measured"][quantity] for r in one["runs"] if r["settings"] == setting}
+    return np.array([runs[seed] for seed in sorted(runs)])
+
+
+def _interval(sample: np.ndarray, form: str) -> list[str]:
+    """Mean, low and high as text; without an interval for a single run."""
+    mean = float(sample.mean())
+    if len(sample) < 2:
+        return [format(mean, form), "-", "-"]
+    interval = t_interval(mean, float(sample.std(ddof=1)), len(sample))
+    return [format(value, form) for value in (mean, interval.low, interval.high)]
+
+
+def _cell(value: Any) -> str | int:
+    """A setting as a cell of the table; a fraction as text, because it is no measured number."""
+    return value if isinstance(value, int) else str(value)
+
+
+def _mark(one: Trial, setting: Setting) -> str:
+    """How a chosen combination is marked: a number at the end of its grid may not be the best."""
+    for axis in one["choose"]:
+        varied = one["grid"][axis]
+        numbers = len(varied) > 1 and all(isinstance(v, int | float) for v in varied)
+        if numbers and setting[axis] in (min(varied), max(varied)):
+            return "yes, at the end of the grid"
+    return "yes"
+
+
+def _span(seeds: Sequence[int]) -> str:
+    """Seeds for a caption: consecutive ones as first to last."""
+    first, last = min(seeds), max(seeds)
+    if len(seeds) > 2 and len(seeds) == last - first + 1:
+        return f"{first} to {last}"
+    return ", ".join(map(str, sorted(seeds)))
+
+
+def _written(setting: Mapping[str, Any]) -> str:
+    """Settings as one would write them in a call."""
+    return ", ".join(f"{key}={value!r}" for key, value in setting.items()) or "no setting named"
