@@ -33,7 +33,8 @@ def claims(chapter: Chapter) -> Iterator[str]:
         if cell.section != limits.sections[0]:
             yield f"{cell.where} shows the paper's claims. Move it to `## {limits.sections[0]}`."
     for fault in records.problems(chapter.slug, chapter.notebook):
-        yield f"{fault.rstrip('.')}. Correct the entry, then run `make refresh CH={chapter.slug}`."
+        advice = f" Correct the entry, then run `make refresh CH={chapter.slug}`."
+        yield fault.rstrip(".") + "." + ("" if "`make" in fault else advice)
 
 
 def ledger(chapter: Chapter) -> Iterator[str]:

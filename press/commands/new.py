@@ -11,7 +11,7 @@ import nbformat
 
 from press import BookError, toc
 from press.canonical import canonical
-from press.checks.text import BIT_FOR_BIT_PARTS
+from press.checks.anatomy import BIT_FOR_BIT_PARTS
 from press.writing import write_atomically
 from repro import chapters
 
@@ -35,7 +35,7 @@ def new(part: str, slug: str) -> list[Path]:
     _refuse(part, slug)
     notebook = chapters.CHAPTERS / part / f"{slug}.ipynb"
     index = chapters.CHAPTERS / part / "index.md"
-    contents = chapters.ROOT / "_toc.yml"
+    contents = chapters.ROOT / toc.FILE
     texts = {
         notebook: _notebook(part, slug),
         chapters.ROOT / "tests" / "chapters" / f"test_{slug}.py": _filled("test.txt", part, slug),

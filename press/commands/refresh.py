@@ -13,7 +13,9 @@ from press import BookError
 from press.canonical import canonical
 from press.chapter import Chapter, count_cells, load
 from press.execution import execute
+from press.records import redraw
 from press.writing import shown, write_atomically
+from repro.claims import ClaimError
 from repro.progress import progress
 
 KEEP_WITHIN = 0.25  # a stored cost is replaced only when the new one differs by more
@@ -62,7 +64,8 @@ def refresh(path: Path, on_cell: Callable[[], object] = lambda: None) -> Refresh
         The cost of the run and whether the file's bytes changed.
 
     Raises:
-        BookError: when the file is not a notebook or a cell fails; it is then left as it was.
+        BookError: when the file is not a notebook, a cell fails or its records are not in order; it
+            is then left as it was.
     """
     chapter = _read(path)
     notebook = chapter.notebook
@@ -75,6 +78,10 @@ def refresh(path: Path, on_cell: Callable[[], object] = lambda: None) -> Refresh
     costs = notebook.metadata.setdefault("repro", NotebookNode())
     _keep_or_replace(costs, "seconds", round(cost.seconds, 1), slack=0.5)
     _keep_or_replace(costs, "peak_mb", round(cost.peak_mb), slack=0)
+    try:
+        redraw(chapter.slug, notebook)  # the table of the paper's claims shows later verdicts
+    except ClaimError as error:
+        raise BookError(f"{shown(path)}: {error}. The notebook was left as it was.") from error
     after = canonical(notebook)
     if after != chapter.text:
         write_atomically(path, after)
