@@ -1,10 +1,12 @@
 # `make` alone lists the targets. PYTHON is only needed to create .venv; all else runs in it.
 PYTHON ?= python3
-PY := .venv/bin/python
+# -E: a variable such as PYTHONPATH brings no other packages in.
+PY := .venv/bin/python -E
 PHASES := lint unit structure notebooks site browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test $(PHASES) lab new refresh check bench clean named
+.PHONY: help setup book test $(PHASES) lab new refresh check restyle scoreboard trials mutate \
+    bench clean named
 
 help:
 	@awk -F ' *[|] *' '/^#: / { printf "  %-34s%s\n", substr($$1, 4), $$2 }' Makefile
@@ -30,7 +32,7 @@ $(PHASES): setup
 
 #: make lab                     | JupyterLab on the chapters
 lab: setup
-	@$(PY) -m jupyterlab --notebook-dir=chapters
+	@$(PY) -m press.lab
 
 #: make new PART=vision SLUG=yolof | start a chapter from the template
 new: named setup
@@ -40,9 +42,26 @@ new: named setup
 refresh: named setup
 	@$(PY) -m press refresh "$(CH)"
 
-#: make check CH=sttn           | structure and outputs of a chapter (CH=all: every one)
+#: make check CH=sttn           | structure and outputs of a chapter (CH=all, CH=changed)
 check: named setup
 	@$(PY) -m press check "$(CH)"
+
+#: make restyle                 | draw all cards anew from their records, executing nothing
+restyle: setup
+	@$(PY) -m press restyle
+
+#: make scoreboard              | every claim of every chapter, in the terminal
+scoreboard: setup
+	@$(PY) -m press scoreboard
+
+#: make trials CH=sttn          | the longer runs behind a chapter (interrupted ones continue)
+trials: named setup
+	@test -f "trials/$(CH).py" || { echo "trials: there is no trials/$(CH).py" >&2; exit 2; }
+	@$(PY) "trials/$(CH).py"
+
+#: make mutate CH=sttn          | do tests and claims notice a changed method?
+mutate: named setup
+	@$(PY) -m press mutate "$(CH)"
 
 #: make bench                   | measure the ratios that the appendix shows
 bench: setup
@@ -55,10 +74,10 @@ clean:
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	    -prune -exec rm -rf {} +
 
-# The arguments of new, refresh and check, looked at before anything is installed.
+# The arguments of new, refresh and others, looked at before anything is installed.
 named:
 	@case " $(MAKECMDGOALS) " in \
 	    *" new "*) test -n "$(PART)" -a -n "$(SLUG)" || { \
 	        echo "usage: make new PART=vision SLUG=yolof" >&2; exit 2; };; \
 	    *) test -n "$(CH)" || { \
-	        echo "usage: make $(MAKECMDGOALS) CH=sttn, or CH=all" >&2; exit 2; };; esac
+	        echo "usage: make $(MAKECMDGOALS) CH=sttn" >&2; exit 2; };; esac

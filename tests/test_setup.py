@@ -248,16 +248,21 @@ def test_a_real_environment_from_end_to_end(project):
 # The files that say what is installed.
 
 
+def normal(name):
+    """The name of a package as indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def pins(name):
     lines = (ROOT / name).read_text().splitlines()
     entries = [line.split("#")[0].strip() for line in lines]
-    return dict(entry.split("==") for entry in entries if entry)
+    return {normal(name): pin for name, pin in (entry.split("==") for entry in entries if entry)}
 
 
 def test_every_requirement_is_pinned_and_explained():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            assert re.fullmatch(r"[a-z][a-z0-9-]*==[0-9][\w.]* +# \S.*", line), line
+            assert re.fullmatch(r"[a-z][a-z0-9.-]*==[0-9][\w.]* +# \S.*", line), line
 
 
 def test_constraints_cover_the_requirements_and_name_no_build():
@@ -268,7 +273,7 @@ def test_constraints_cover_the_requirements_and_name_no_build():
 
 def test_the_package_depends_on_nothing_the_requirements_lack():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {re.match(r"[\w-]+", entry).group() for entry in project["dependencies"]}
+    names = {normal(re.match(r"[\w.-]+", entry).group()) for entry in project["dependencies"]}
     assert names <= set(pins("constraints.txt"))
     assert project["requires-python"] == ">=" + ".".join(map(str, bootstrap.OLDEST))
 
@@ -291,22 +296,15 @@ def make(folder, *arguments):
 @needs_make
 def test_make_alone_lists_the_targets(project):
     listing = make(project).stdout
-    for target in (
-        "book",
-        "test",
-        "lab",
-        "new PART=",
-        "refresh CH=",
-        "check CH=",
-        "bench",
-        "clean",
-    ):
+    arguments = ("new PART=", "refresh CH=", "check CH=", "trials CH=", "mutate CH=")
+    plain = ("book", "test", "lab", "restyle", "scoreboard", "bench", "clean")
+    for target in (*arguments, *plain):
         assert f"make {target}" in listing
     assert max(map(len, listing.splitlines())) <= 100
 
 
 @needs_make
-@pytest.mark.parametrize("target", ["new", "refresh", "check"])
+@pytest.mark.parametrize("target", ["new", "refresh", "check", "trials", "mutate"])
 def test_a_missing_argument_is_told_before_anything_is_installed(project, target):
     result = make(project, target)
     assert result.returncode != 0 and f"usage: make {target}" in result.stderr
