@@ -15,11 +15,12 @@ class StraightThrough(nn.Module):
     """Parametrization of a weight: Q(w) with fixed scales forward, the identity backward.
 
     Args:
-        w: (K, ...) weight that sets the scales, one per output channel, by :func:`mse_scale`.
+        w: (K, ...) weight that sets the scales once, one per output channel, by `mse_scale`.
         bits: width of the codes, 2 to 24.
 
-    Source: Y. Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons
-    (arXiv:1308.3432).
+    Source:
+        Y. Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons
+        (arXiv:1308.3432).
     """
 
     def __init__(self, w: Tensor, bits: int) -> None:
@@ -28,9 +29,17 @@ class StraightThrough(nn.Module):
         self.register_buffer("scale", mse_scale(w.detach(), bits, axis=0))
 
     def forward(self, w: Tensor) -> Tensor:
-        """(K, ...) -> (K, ...)."""
+        """The quantized weight.
+
+        Args:
+            w: (K, ...).
+
+        Returns:
+            (K, ...), on the grid exactly.
+        """
         fixed = w.detach()
-        return w + (quantize_symmetric(fixed, self.bits, scale=self.scale).dequantize() - fixed)
+        # Zero with the gradient of w comes last: w + (Q(w) - w) would round in narrow types.
+        return quantize_symmetric(fixed, self.bits, scale=self.scale).dequantize() + (w - fixed)
 
 
 def with_quantized_weights(network: nn.Module, widths: Sequence[int]) -> nn.Module:
@@ -38,7 +47,7 @@ def with_quantized_weights(network: nn.Module, widths: Sequence[int]) -> nn.Modu
 
     Args:
         network: any module with convolutions or linear layers.
-        widths: bits of each of them, in the order of ``network.modules()``.
+        widths: bits of each of them, in the order of `network.modules()`.
 
     Raises:
         ValueError: as many widths as layers were expected.

@@ -1,7 +1,11 @@
-"""Uniform quantizers: integer codes and scales, per tensor or per channel.
+"""Symmetric uniform quantizers: integer codes and scales, per tensor or per channel.
 
-A quantized tensor is its codes, its scale and its zero point; ``(codes - zero) * scale`` is the
-tensor it stands for. Codes round to the nearest integer, ties to even, as ``torch.round`` does.
+A quantized tensor is its codes and its scale; codes times scale is the tensor it stands for. Codes
+round to the nearest integer, ties to even, as `torch.round` does.
+
+Everything is computed in float32, or in float64 for float64 tensors: float16 and bfloat16 can hold
+neither their own codes nor the squares of their errors. What is a tensor like the input, such as
+the dequantized one, comes back in the input's type; scales stay wide.
 """
 
 from __future__ import annotations
@@ -23,43 +27,43 @@ class Quantized:
     """A tensor as integers.
 
     Attributes:
-        codes: int32, shape of the tensor, each within :func:`code_range`.
-        scale: distance of neighbouring values, above 0; broadcasts to the shape.
-        zero: int32 code of the value 0, broadcasts to the shape; 0 for symmetric quantizers.
+        codes: int32, shape of the tensor, each within `code_range`.
+        scale: float32 or float64, distance of neighbouring values, above 0; broadcasts to the
+            shape.
         bits: width of a code.
+        dtype: floating point type of the tensor.
     """
 
     codes: Tensor
     scale: Tensor
-    zero: Tensor
     bits: int
+    dtype: torch.dtype
 
     def dequantize(self) -> Tensor:
-        """The values that the codes stand for, in the scale's floating point type."""
-        return (self.codes - self.zero).to(self.scale.dtype) * self.scale
+        """The values that the codes stand for; those beyond the type's range saturate."""
+        largest = torch.finfo(self.dtype).max
+        values = self.codes.to(self.scale.dtype) * self.scale
+        return values.clamp(-largest, largest).to(self.dtype)
 
     @property
     def size(self) -> int:
-        """Bits that the codes take; scales and zero points come on top."""
+        """Bits that the codes take; scales come on top."""
         return self.codes.numel() * self.bits
 
 
-def code_range(bits: int, *, signed: bool = True, narrow: bool = True) -> tuple[int, int]:
-    """Lowest and highest code of a width.
+def code_range(bits: int) -> tuple[int, int]:
+    """Lowest and highest code of a width, symmetric about 0: two's complement without its lowest.
 
     Args:
-        bits: 2 to 24 for signed, 1 to 24 for unsigned codes.
-        signed: two's complement; else codes start at 0.
-        narrow: leave out the lowest signed code, so that codes are symmetric about 0.
+        bits: 2 to 24.
 
     Raises:
-        ValueError: `bits` outside its range.
+        ValueError: another width.
     """
-    least = 2 if signed else 1
-    if isinstance(bits, bool) or bits != int(bits) or not least <= bits <= MOST_BITS:
-        raise ValueError(f"bits: expected a whole number from {least} to {MOST_BITS}, got {bits!r}")
-    low, high = bounds(int(bits), signed)
-    return (-high if signed and narrow else low), high
+    if isinstance(bits, bool) or bits != int(bits) or not 2 <= bits <= MOST_BITS:
+        raise ValueError(f"bits: expected a whole number from 2 to {MOST_BITS}, got {bits!r}")
+    high = bounds(int(bits))[1]
+    return -high, high
 
 
 def max_scale(x: Tensor, bits: int, *, axis: int | None = None) -> Tensor:
@@ -71,15 +75,21 @@ def max_scale(x: Tensor, bits: int, *, axis: int | None = None) -> Tensor:
         axis: one scale per index of this axis; None: one for the tensor.
 
     Returns:
-        Positive scales of x's type, with x's number of axes; 1 where all of x is zero.
+        Positive scales, float32 or float64, with x's number of axes; 1 where all of x is zero.
 
     Raises:
-        TypeError, ValueError: `x`, `bits` or `axis` outside these ranges.
+        TypeError: `x` is not floating point.
+        ValueError: `x`, `bits` or `axis` outside these ranges.
     """
-    _check(x, axis)
+    x, high = _checked(x, axis), code_range(bits)[1]
     largest = _reduce(x.abs(), "amax", axis)
-    scale = largest / code_range(bits)[1]
-    return _positive(scale)
+    info = torch.finfo(x.dtype)
+    # Below the normal numbers a quotient loses digits: there, the next scale that clips nothing.
+    scale = (largest / high).clamp(min=info.smallest_normal * info.eps)
+    scale = torch.where(largest / scale < high + 0.5, scale, _next(scale, math.inf))
+    # At the other end the largest value must not become infinite.
+    scale = torch.where((scale * high).isfinite(), scale, _next(scale, 0.0))
+    return torch.where(largest > 0, scale, torch.ones_like(scale))
 
 
 def mse_scale(
@@ -87,8 +97,8 @@ def mse_scale(
 ) -> Tensor:
     """The symmetric scale with the least squared error among evenly spaced fractions.
 
-    Candidates are ``points`` fractions of :func:`max_scale`, from ``lowest`` to 1; the first
-    of equal ones wins. The result is never worse than :func:`max_scale`, which is one of them.
+    Candidates are `points` fractions of `max_scale`, from `lowest` to 1; the first of equal ones
+    wins. The result is never worse than `max_scale`, which is one of them.
 
     Args:
         x: floating point, any shape, not empty, finite.
@@ -98,22 +108,28 @@ def mse_scale(
         lowest: smallest fraction, above 0 and below 1.
 
     Returns:
-        Positive scales of x's type, with x's number of axes.
+        Positive scales, float32 or float64, with x's number of axes.
 
     Raises:
-        TypeError, ValueError: an argument outside these ranges.
+        TypeError: `x` is not floating point.
+        ValueError: an argument outside these ranges.
     """
     if points < 2 or not 0 < lowest < 1:
         raise ValueError(
             f"mse_scale: expected points >= 2 and 0 < lowest < 1, got {points}, {lowest}"
         )
+    x, high = _checked(x, axis), code_range(bits)[1]
     full = max_scale(x, bits, axis=axis)
-    high = code_range(bits)[1]
+    # Errors are compared in units of the power of two below the scale: an exact change of units
+    # in which no square overflows or vanishes.
+    unit = full / (2 * full.frexp().mantissa)
+    target = x / unit
     best, least = full, torch.full_like(full, math.inf)
     for fraction in torch.linspace(lowest, 1, points, dtype=torch.float64).tolist():
-        scale = _positive(full * fraction)
-        values = (x / scale).round_().clamp_(-high, high).mul_(scale)
-        error = _reduce(values.sub_(x).square_(), "sum", axis)
+        scale = full * fraction
+        scale = torch.where(scale > 0, scale, full)
+        codes = (x / scale).round_().clamp_(-high, high)
+        error = _reduce(codes.mul_(scale / unit).sub_(target).square_(), "sum", axis)
         best = torch.where(error < least, scale, best)
         least = torch.minimum(error, least)
     return best
@@ -128,44 +144,20 @@ def quantize_symmetric(
         x: floating point, any shape, not empty, finite.
         bits: width of the codes, 2 to 24.
         axis: one scale per index of this axis; None: one for the tensor.
-        scale: positive, broadcasts to x; default :func:`mse_scale`.
+        scale: positive, broadcasts to x; default `mse_scale`.
 
     Raises:
-        TypeError, ValueError: an argument outside these ranges.
+        TypeError: `x` is not floating point.
+        ValueError: an argument outside these ranges.
     """
-    _check(x, axis)
-    low, high = code_range(bits)
-    scale = mse_scale(x, bits, axis=axis) if scale is None else _usable(scale, x)
-    codes = (x / scale).round().clamp(low, high).to(torch.int32)
-    return Quantized(codes, scale, torch.zeros((), dtype=torch.int32), int(bits))
+    wide, (low, high) = _checked(x, axis), code_range(bits)
+    scale = mse_scale(wide, bits, axis=axis) if scale is None else _usable(scale, wide)
+    codes = (wide / scale).round().clamp(low, high).to(torch.int32)
+    return Quantized(codes, scale, int(bits), x.dtype)
 
 
-def quantize_asymmetric(x: Tensor, bits: int, *, axis: int | None = None) -> Quantized:
-    """Asymmetric uniform quantizer: codes 0 to 2**bits - 1 from the least to the largest value.
-
-    The range is widened to hold 0, which gets a code of its own (the zero point), so that
-    padding and inactive units are exact.
-
-    Args:
-        x: floating point, any shape, not empty, finite.
-        bits: width of the codes, 1 to 24.
-        axis: one scale and zero point per index of this axis; None: one for the tensor.
-
-    Raises:
-        TypeError, ValueError: an argument outside these ranges.
-    """
-    _check(x, axis)
-    low, high = code_range(bits, signed=False)
-    least = _reduce(x, "amin", axis).clamp(max=0)
-    most = _reduce(x, "amax", axis).clamp(min=0)
-    scale = _positive((most - least) / high)
-    zero = (-least / scale).round().clamp(low, high).to(torch.int32)
-    codes = ((x / scale).round() + zero).clamp(low, high).to(torch.int32)
-    return Quantized(codes, scale, zero, int(bits))
-
-
-def _check(x: Tensor, axis: int | None) -> None:
-    """Refuse what cannot be quantized."""
+def _checked(x: Tensor, axis: int | None) -> Tensor:
+    """The tensor in the type that is computed in, or why it cannot be quantized."""
     if not x.is_floating_point():
         raise TypeError(f"quantize: expected a floating point tensor, got {x.dtype}")
     if x.numel() == 0 or not bool(x.isfinite().all()):
@@ -175,6 +167,7 @@ def _check(x: Tensor, axis: int | None) -> None:
         )
     if axis is not None and not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis: expected None or an axis of shape {tuple(x.shape)}, got {axis}")
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _usable(scale: Tensor, x: Tensor) -> Tensor:
@@ -198,6 +191,6 @@ def _reduce(x: Tensor, how: str, axis: int | None) -> Tensor:
     return getattr(x, how)(dim=axes, keepdim=True) if axes else x
 
 
-def _positive(scale: Tensor) -> Tensor:
-    """Scales with 1 in place of 0, for channels that are all zero."""
-    return torch.where(scale > 0, scale, torch.ones_like(scale))
+def _next(scale: Tensor, towards: float) -> Tensor:
+    """The next number in a direction."""
+    return torch.nextafter(scale, torch.full_like(scale, towards))
