@@ -7,14 +7,16 @@ them by this module alone, without executing anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from nbformat import NotebookNode
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode, from_dict
 
 from repro.claims import ClaimError, cards
+from repro.claims.entries import distinct
 from repro.claims.paper import Coverage, Stated, check_rows, coverage, gaps
-from repro.claims.verdicts import rejudge
+from repro.claims.stored import rejudge
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,26 @@ def read(slug: str, notebook: NotebookNode) -> Records:
     rows: tuple[Stated, ...] = ()
     for number, output in outputs(notebook, "paper"):
         if rows:
-            raise ClaimError(f"chapter {slug!r}, cell {number}: a second table of paper's claims")
+            raise ClaimError(
+                f"chapter {slug!r}, cell {number}: a second table of the paper's claims; all of "
+                "them stand in one"
+            )
         try:
             rows = tuple(check_rows(Stated(**row) for row in output.metadata.repro.paper))
         except (ClaimError, TypeError) as error:
             raise ClaimError(f"chapter {slug!r}, cell {number}: {error}") from error
-    entries: dict[str, dict[str, Any]] = {}
+    entries: list[dict[str, Any]] = []
     for number, output in outputs(notebook, "entry"):
         record = _plain(output.metadata.repro.entry)
         try:
-            _admit(rejudge(record), slug, entries)
+            judged = rejudge(record)
+            if judged["chapter"] != slug:
+                raise ClaimError(f"it belongs to chapter {judged['chapter']!r}")
+            distinct(judged, entries)
         except ClaimError as error:
             raise ClaimError(f"chapter {slug!r}, cell {number}: {_named(record)}{error}") from error
-    return Records(slug, rows, tuple(entries.values()))
+        entries.append(judged)
+    return Records(slug, rows, tuple(entries))
 
 
 def _plain(value: Any) -> Any:
@@ -92,17 +101,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, list) else value
-
-
-def _admit(record: dict[str, Any], slug: str, known: dict[str, dict[str, Any]]) -> None:
-    """Keep a record, unless it is another chapter's or repeats an id or a statement."""
-    if record["chapter"] != slug:
-        raise ClaimError(f"it belongs to chapter {record['chapter']!r}")
-    if record["id"] in known:
-        raise ClaimError("this id is made twice")
-    if record["statement"] in (other["statement"] for other in known.values()):
-        raise ClaimError("it repeats the statement of another entry")
-    known[record["id"]] = record
 
 
 def _named(record: Any) -> str:
@@ -121,58 +119,119 @@ def problems(slug: str, notebook: NotebookNode) -> list[str]:
     """What is wrong with the stored entries of a chapter; empty if they are in order.
 
     Beyond `read`: each claim of the paper has an entry or says why not, each claim is in the table,
-    and what is shown is what the records lead to.
+    what is shown is what the records lead to, and nothing else looks like an entry.
+
+    Args:
+        slug: the chapter's name.
+        notebook: in nbformat 4.
+
+    Returns:
+        Sentences that name chapter, cell and entry, the cause, and what to do.
     """
     try:
         records = read(slug, notebook)
     except ClaimError as error:
         return [str(error)]
-    found = gaps(records.rows, records.entries)
-    drawn = _drawn(records, notebook)
-    found += [
-        f"cell {number} does not show its record: run `make restyle`"
-        for number, output, data in drawn
-        if any(_text(output, mime) != text for mime, text in data.items())
-    ]
-    strays = [
-        number
-        for number, cell in enumerate(notebook.cells, 1)
-        for output in cell.get("outputs", ())
-        if '<div class="claim ' in _text(output, "text/html")
-        and "entry" not in output.get("metadata", {}).get("repro", {})
-    ]
-    found += [f"cell {number} shows a card that has no record" for number in strays]
-    return found
+    found = [f"chapter {slug!r}: {gap}" for gap in gaps(records.rows, records.entries)]
+    for drawn in _drawn(records, notebook):
+        if not drawn.is_shown:
+            found.append(
+                f"chapter {slug!r}, cell {drawn.cell}: {drawn.name} does not show its records; run "
+                "`make restyle`"
+            )
+    return found + [f"chapter {slug!r}, cell {number}: {why}" for number, why in _strays(notebook)]
+
+
+def _strays(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
+    """What looks like a card or a ledger but has no record: refused, or written by hand."""
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "markdown" and _classes(cell.source):
+            yield number, "its text draws a card; make entries with the ledger"
+        for output in cell.get("outputs", ()):
+            own = output.get("metadata", {}).get("repro", {})
+            shown = _classes(_text(output, "text/html")) | _classes(_text(output, "text/markdown"))
+            if not shown or set(own) & {"entry", "paper", "ledger"}:
+                continue
+            if "claim--refused" in shown:
+                yield number, "it shows an entry that was refused; correct the entry"
+            else:
+                yield number, "it shows a card that has no record; make entries with the ledger"
+
+
+def _classes(html: str) -> set[str]:
+    """The classes of cards and of their tables in HTML, or in Markdown that holds HTML."""
+    if "claim" not in html or "<" not in html:
+        return set()
+    found = BeautifulSoup(html, "html.parser").find_all(class_=True)
+    names = {name for element in found for name in element["class"]}
+    return {name for name in names if name.startswith("claim")}
 
 
 def redraw(slug: str, notebook: NotebookNode) -> None:
     """Draw every card and table of a notebook from its records, in place; nothing is executed.
 
+    The texts that a record holds of its rule and its numbers are written anew as well.
+
+    Args:
+        slug: the chapter's name.
+        notebook: in nbformat 4; its outputs are changed.
+
     Raises:
-        ClaimError: as for `read`.
+        ClaimError: as for `read`; the notebook is left as it was.
     """
-    for _, output, data in _drawn(read(slug, notebook), notebook):
-        output.data |= data
+    for drawn in _drawn(read(slug, notebook), notebook):
+        drawn.output.data |= drawn.data
+        if drawn.record:
+            drawn.output.metadata.repro.entry = from_dict(drawn.record)
 
 
-def _drawn(
-    records: Records, notebook: NotebookNode
-) -> list[tuple[int, NotebookNode, dict[str, str]]]:
-    """Every output that shows records: its cell, itself, and what it ought to show."""
+@dataclass(frozen=True)
+class _Drawn:
+    """An output that shows records, and what it ought to show.
+
+    Attributes:
+        cell: number of its cell.
+        name: what it is, for messages.
+        output: itself.
+        data: its HTML and plain text, by mime type.
+        record: for an entry, its record; otherwise empty.
+    """
+
+    cell: int
+    name: str
+    output: NotebookNode
+    data: dict[str, str]
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the output is what it ought to be."""
+        stored = self.output.metadata.repro.get("entry", {})
+        told = all(_text(self.output, mime) == text for mime, text in self.data.items())
+        return told and (not self.record or stored == self.record)
+
+
+def _drawn(records: Records, notebook: NotebookNode) -> Iterator[_Drawn]:
+    """Every output that shows records."""
     rows, entries = records.rows, records.entries
     by_id = {entry["id"]: entry for entry in entries}
-    found = []
     for number, output in outputs(notebook, "entry"):
         entry = by_id[output.metadata.repro.entry.id]
         html = cards.card(entry, records.where(entry["id"]))
-        found.append((number, output, html, cards.card_text(entry)))
+        name = f"{entry['kind']} {entry['id']!r}"
+        yield _Drawn(number, name, output, _data(html, cards.card_text(entry)), entry)
     for number, output in outputs(notebook, "paper"):
         html = cards.paper(records.chapter, rows, entries)
-        found.append((number, output, html, cards.paper_text(rows)))
+        name = "the table of the paper's claims"
+        yield _Drawn(number, name, output, _data(html, cards.paper_text(rows)))
     for number, output in outputs(notebook, "ledger"):
         html = cards.ledger(rows, entries)
-        found.append((number, output, html, cards.ledger_text(rows, entries)))
-    return [(n, out, {"text/html": h, "text/plain": p}) for n, out, h, p in found]
+        yield _Drawn(number, "the ledger", output, _data(html, cards.ledger_text(rows, entries)))
+
+
+def _data(html: str, plain: str) -> dict[str, str]:
+    """What an output shows, by mime type."""
+    return {"text/html": html, "text/plain": plain}
 
 
 def _text(output: NotebookNode, mime: str) -> str:

@@ -26,11 +26,17 @@ def restyle(path: Path) -> bool:
     Raises:
         BookError: not a notebook, or records that are not in order; the file is left as it was.
     """
-    chapter = load(path)
+    try:
+        chapter = load(path)
+    except BookError as error:
+        raise BookError(f"{shown(path)} {error}") from error
     try:
         redraw(chapter.slug, chapter.notebook)
     except ClaimError as error:
-        raise BookError(f"{shown(path)}: {error}") from error
+        raise BookError(
+            f"{shown(path)}: {error}. The notebook was left as it was; correct the entry, then run "
+            f"`make refresh CH={chapter.slug}`."
+        ) from error
     after = canonical(chapter.notebook)
     if after != chapter.text:
         write_atomically(path, after)

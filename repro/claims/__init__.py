@@ -6,7 +6,7 @@ from repro.claims.ledger import Ledger
 from repro.claims.measurement import ClaimError
 from repro.claims.paper import Stated
 from repro.claims.rules import at_least, at_most, equals, improves, slope, within
-from repro.claims.verdicts import compare
+from repro.claims.stored import compare
 
 __all__ = [
     "ClaimError",

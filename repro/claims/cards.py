@@ -6,7 +6,7 @@ Everything here follows from records. It is the same on every machine, except wh
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from repro.claims.paper import Stated, coverage
+from repro.claims.paper import Stated, coverage, gaps
 from repro.markup import aligned, render
 
 #: Colour by verdict: at least 3:1 on white and on the dark page; the verdict stands beside it. The
@@ -60,13 +60,7 @@ def refused_card(statement: str, rows: Mapping[str, str], why: str) -> str:
 
 def card_text(record: Mapping[str, Any]) -> str:
     """Plain text of one entry, the same on every machine."""
-    return (
-        " | ".join(
-            f"{record['kind']} {record['id']}" if key == "id" else record[key]
-            for key in ("id", "verdict")
-        )
-        + f" | {record['rule']['text']}"
-    )
+    return f"{record['kind']} {record['id']} | {record['verdict']} | {record['rule']['text']}"
 
 
 def paper(chapter: str, rows: Sequence[Stated], records: Iterable[Mapping[str, Any]]) -> str:
@@ -83,7 +77,7 @@ def paper_text(rows: Sequence[Stated]) -> str:
 
 
 def ledger(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
-    """HTML of a ledger: the claims, the checks and the findings, apart."""
+    """HTML of a ledger: the claims, the checks and the findings, apart, and what is amiss."""
     kinds = {kind: _of(kind, records) for kind in ("claim", "check", "finding")}
     return render(
         "ledger",
@@ -91,16 +85,17 @@ def ledger(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
         kinds=kinds,
         anchors={record["id"]: anchor(record) for record in records},
         captions=_captions(rows, records),
+        gaps=gaps(rows, records),
         colours=COLOURS,
     )
 
 
 def ledger_text(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
-    """Plain text of a ledger: the counts, then one line an entry."""
+    """Plain text of a ledger: the counts, one line an entry, and what is amiss."""
     lines = []
     for kind, caption in _captions(rows, records).items():
         lines += [caption, *(card_text(record) for record in _of(kind, records))]
-    return "\n".join(lines)
+    return "\n".join(lines + gaps(rows, records))
 
 
 def _of(kind: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

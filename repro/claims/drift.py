@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from repro.claims.measurement import ClaimError, Measurement, number
+from repro.claims.measurement import ClaimError, Measurement, glimpse, number, stored_number
 from repro.claims.rules import AtMost, Improves, Rule
 
 #: Half the interval over seeds, times this, is how far a mean over seeds may move. Training that is
@@ -17,35 +17,38 @@ from repro.claims.rules import AtMost, Improves, Rule
 WIDENED = 2.0
 #: By how much a closed form may differ between two machines, relative to its size.
 ROUNDED = 1e-6
+#: An error is a rounding error up to this size, or up to this share of its bound.
+ROUNDING, ROUNDING_SHARE = 1e-5, 1e-2
 #: A rounding error may grow by this factor, or to this share of its bound.
 NOISE_FACTOR, NOISE_SHARE = 10.0, 1e-3
+NAMES = ("exact", "rounding", "relative", "absolute", "seeds")
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
     """A band around a stored measurement.
 
-    `name` is "exact" (the same numbers), "rounding" (an error that stays of its order of magnitude),
-    "relative" (every number within `by` of its size), "absolute" (within `by`, in the unit of the
-    measurement) or "seeds" (the mean within `by` times half the 95 % interval over seeds).
+    `name` is "exact" (the same numbers), "rounding" (an error that stays of its order of
+    magnitude), "relative" (every number within `by` times the largest of them), "absolute" (within
+    `by`, in the unit of the measurement) or "seeds" (the mean within `by` times half the 95 %
+    interval over seeds).
     """
 
     name: str
-    by: float = 0.0
+    by: int | float = 0
 
     def __post_init__(self) -> None:
         """Check the name and the width."""
-        if self.name not in ("exact", "rounding", "relative", "absolute", "seeds"):
-            raise ClaimError(f"drift: unknown band {self.name!r}")
-        width = self.by
+        width, sized = self.by, self.name in NAMES[2:]
+        if self.name not in NAMES:
+            raise ClaimError(f"drift: expected one of {', '.join(NAMES)}, got {self.name!r}")
         if isinstance(width, bool) or not isinstance(width, int | float):
             raise ClaimError(f"drift: expected a number for {self.name}, got {width!r}")
-        sized = self.name in ("relative", "absolute", "seeds")
         if not math.isfinite(width) or (width <= 0) == sized:
-            raise ClaimError(f"drift: a positive, finite width for {self.name}, got {width!r}")
+            wanted = "a positive, finite width" if sized else "no width"
+            raise ClaimError(f"drift: expected {wanted} for {self.name}, got {width!r}")
         if self.name == "relative" and width >= 1:
-            raise ClaimError(f"drift: a relative band must be below 1, got {width!r}")
-        object.__setattr__(self, "by", float(width))
+            raise ClaimError(f"drift: expected a relative band below 1, got {width!r}")
 
     @property
     def text(self) -> str:
@@ -59,23 +62,53 @@ class Drift:
             "seeds": f"mean within {by} times half its interval over seeds",
         }[self.name]
 
+    def record(self) -> dict[str, Any]:
+        """The band as it is stored."""
+        return {"name": self.name, "by": stored_number(self.by), "text": self.text}
+
+    def reach(self, measurement: Measurement, rule: Rule) -> float:
+        """How far a number (for seeds: the mean) may move from a stored measurement."""
+        if self.name == "seeds":
+            return self.by * _half_interval(measurement)
+        if self.name == "rounding":
+            floor = NOISE_SHARE * rule.step(measurement)
+            return max(floor, NOISE_FACTOR * measurement.size)
+        return float(self.by * (measurement.size if self.name == "relative" else 1))
+
     def holds(self, old: Measurement, new: Measurement, rule: Rule) -> bool:
         """Whether a new measurement lies in the band around the stored one."""
         if old.shape != new.shape or old.truth != new.truth:
             return False
-        if self.name == "seeds":
-            return abs(new.mean - old.mean) <= self.by * _half_interval(old)
         if self.name == "rounding":
-            floor = NOISE_SHARE * rule.step(old)
-            size, past = (max(abs(m.low), abs(m.high)) for m in (new, old))
-            return size <= max(floor, NOISE_FACTOR * past) and past <= max(
-                floor, NOISE_FACTOR * size
+            return old.size <= self.reach(new, rule) and new.size <= self.reach(old, rule)
+        return self._distance(old, new) <= self.reach(old, rule)
+
+    def check_control(self, measured: Measurement, control: Measurement, rule: Rule) -> None:
+        """Refuse a band in which a method that got much worse would still lie.
+
+        A rounding error, and the interval that `improves` reckons with anyway, are as wide as they
+        are; their rule keeps the control out.
+
+        Raises:
+            ClaimError: the band reaches more than half way to the control.
+        """
+        if self.name in ("exact", "rounding"):
+            return
+        if isinstance(rule, Improves) and self.name == "seeds" and self.by <= WIDENED:
+            return
+        reach, distance = self.reach(measured, rule), self._distance(measured, control)
+        if 2 * reach > distance:
+            raise ClaimError(
+                f"the drift band ({self.text}, here {reach:.3g}) reaches more than half way to the "
+                f"control, {distance:.3g} away: a method that got much worse would still lie in "
+                "it; declare a narrower drift="
             )
-        pairs = zip(_numbers(old), _numbers(new), strict=True)
-        if self.name == "exact":
-            return all(a == b for a, b in pairs)
-        scale = max(abs(old.low), abs(old.high)) if self.name == "relative" else 1.0
-        return all(abs(a - b) <= self.by * scale for a, b in pairs)
+
+    def _distance(self, one: Measurement, other: Measurement) -> float:
+        """How far two measurements of one shape lie apart, as this band sees it."""
+        if self.name == "seeds":
+            return abs(one.mean - other.mean)
+        return float(max(abs(a - b) for a, b in zip(one.numbers, other.numbers, strict=True)))
 
 
 def absolute(by: float) -> Drift:
@@ -96,34 +129,39 @@ def seeds(by: float = WIDENED) -> Drift:
 def default(rule: Rule, measured: Measurement) -> Drift:
     """The band of an entry that declares none.
 
-    Integers and truth values are exact, paired differences follow their interval, floats under
-    `at_most` are rounding errors, and other floats are closed forms.
+    Integers and truth values are exact, paired differences follow their interval, small errors
+    under `at_most` are rounding errors, and other floats are closed forms.
     """
     if isinstance(rule, Improves):
         return seeds()
-    if measured.truth or all(isinstance(v, int) for v in _numbers(measured)):
+    if measured.truth or all(isinstance(v, int) for v in measured.numbers):
         return Drift("exact")
-    return Drift("rounding") if isinstance(rule, AtMost) else relative()
+    if isinstance(rule, AtMost) and measured.size <= max(ROUNDING, ROUNDING_SHARE * rule.bound):
+        return Drift("rounding")
+    return relative()
 
 
-def check(drift: Any, rule: Rule, measured: Measurement) -> Drift:
-    """The declared band or the default one.
+def check(drift: Any, rule: Rule, measured: Measurement, control: Measurement) -> Drift:
+    """The declared band, or the default one.
 
     Raises:
-        ClaimError: not a band, or one over seeds for fewer than three numbers.
+        ClaimError: not a band, one over seeds for fewer than three numbers, or one that is too wide
+            to tell measurement and control apart.
     """
-    if drift is None:
-        return default(rule, measured)
-    if not isinstance(drift, Drift):
+    band = default(rule, measured) if drift is None else drift
+    if not isinstance(band, Drift):
         raise ClaimError(
-            f"drift must be absolute(x), relative(x), seeds() or left out, got {drift!r}"
+            "drift must be absolute(x), relative(x), seeds() or left out, got " + glimpse(drift)
         )
-    if drift.name == "seeds" and (len(measured.shape) != 1 or measured.n < 3):
+    if band.name == "rounding" and not isinstance(rule, AtMost):
+        raise ClaimError(f"drift: only errors under at_most are rounding errors, got {rule.text!r}")
+    if band.name == "seeds" and (len(measured.shape) != 1 or measured.n < 3):
         raise ClaimError(
             f"drift: seeds() needs one number per seed, (N,) with N >= 3, got {measured.shape}; "
             "use absolute(x) or relative(x)"
         )
-    return drift
+    band.check_control(measured, control, rule)
+    return band
 
 
 def _half_interval(measurement: Measurement) -> float:
@@ -131,10 +169,3 @@ def _half_interval(measurement: Measurement) -> float:
     from repro.stats import t_interval
 
     return t_interval(0.0, measurement.std, measurement.n).high
-
-
-def _numbers(measurement: Measurement) -> tuple[float, ...]:
-    """All numbers, or what is kept of many."""
-    if measurement.values is not None:
-        return measurement.values
-    return (measurement.low, measurement.high, measurement.mean, measurement.std)

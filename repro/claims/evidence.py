@@ -1,29 +1,71 @@
-"""What an unfavourable verdict needs: proof that the experiment could have come out otherwise."""
+"""What a verdict needs beside its measurement: proof that it could have come out otherwise."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from repro.claims.measurement import ClaimError, Measurement, stored_number
-from repro.claims.rules import Rule
+from repro.claims.drift import Drift
+from repro.claims.measurement import ClaimError, Measurement, glimpse, read_number, stored_number
+from repro.claims.rules import AtMost, Equals, Rule
 from repro.claims.texts import require_text
 
 #: Measurements of one quantity in one unit do not differ by more than this factor.
 SAME_UNIT = 1e6
+#: A varied cause must bring the claim nearer by at least this share of what is lacking.
+NEARER = 0.1
+#: With this many distinct numbers, measurements that lie on one line are copies and not chance.
+COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Varied:
     """A cause that was varied: its name with a unit, and what was measured at each level.
 
-    `levels` maps two or more numbers, ascending towards the paper's own setting, to measurements
-    of the same kind as the claim's. `source` says where they come from ("trial `length`", "cell
-    above").
+    `levels` maps two or more numbers, ascending towards the paper's own setting and beyond the
+    chapter's, to measurements of the same kind as the claim's. `source` says where they come from
+    ("trial `length`", "cell above").
     """
 
     what: str
     levels: Mapping[int | float, Any]
     source: str
+
+
+def judge_control(rule: Rule, verdict: str, measured: Measurement, control: Measurement) -> None:
+    """Refuse a control that could not have turned the verdict.
+
+    Raises:
+        ClaimError: measured otherwise, identical to the measurement, on its side of the rule, or
+            kept off that side by nothing but its own noise.
+    """
+    same_shape("control", measured, control)
+    if same(rule, measured, control):
+        raise ClaimError("the control is identical to the measurement, so it controls nothing")
+    errors = isinstance(rule, AtMost | Equals) and verdict != "contradicted"
+    if not errors:  # a rounding error and a fault do differ by more than any factor
+        same_unit("control", control, measured)
+    short, noise = rule.shortfall(control), rule.spread(control)
+    if verdict == "contradicted":
+        if rule.refutes(control):
+            raise ClaimError(
+                "the opposite rule accepts the control as well, so the contradiction could not "
+                "have failed; use a control for which the paper's statement is not refuted"
+            )
+        noisy = noise > 0 and short > 0 and rule.shortfall(measured) <= noise
+    else:
+        if rule.accepts(control):
+            raise ClaimError(
+                "the rule accepts the control as well, so this cannot fail; "
+                "use a stricter rule or a control that is really wrong"
+            )
+        noisy = noise > 0 and short < 0 and rule.shortfall(measured) >= -noise
+    if noisy:
+        raise ClaimError(
+            "only its noise keeps the control on the other side of the rule: with that noise, the "
+            "measurement itself would have come out otherwise; measure the control more often, or "
+            "use one that is really wrong"
+        )
 
 
 def positive_control(
@@ -34,51 +76,99 @@ def positive_control(
     It is an effect known to be there, measured in the same way: the rule must accept it.
 
     Raises:
-        ClaimError: the rule rejects it, it repeats the measurement or the control, or it cannot
-            have been measured in the same way.
+        ClaimError: the rule rejects it, it would not be seen through the noise of the measurement,
+            it is made from the measurement or the control, or it was not measured in the same way.
     """
+    same_shape("positive control", measured, positive)
     for other, name in ((measured, "measurement"), (control, "control")):
-        if positive.record() == other.record():
+        if same(rule, positive, other):
             raise ClaimError(f"the positive control is identical to the {name}")
-    comparable("positive control", measured, positive)
+        if copied(positive, other):
+            raise ClaimError(
+                f"the positive control is the {name} shifted or scaled: it was computed from it, "
+                "not measured; measure an effect that is known to be there"
+            )
+    same_unit("positive control", positive, measured, control)
     if not rule.accepts(positive):
         raise ClaimError(
             "the rule rejects the positive control as well: the experiment could not have seen "
             "the effect if it were there; give it more power (seeds, data, length), or declare the "
             "claim out of reach"
         )
+    if (noise := rule.spread(measured)) and rule.shortfall(positive) >= -noise:
+        raise ClaimError(
+            "the measurement is so noisy that even the positive control would not have been seen "
+            "through it; give it more power (seeds, data, length), or declare the claim out of "
+            "reach"
+        )
 
 
-def comparable(name: str, measured: Measurement, other: Measurement) -> None:
-    """Refuse a control that was measured in another way.
+def same(rule: Rule, one: Measurement, other: Measurement) -> bool:
+    """Whether a rule sees the same numbers, in their order only if it minds the order."""
+    if one.values is None or other.values is None:
+        return one == other
+    if rule.ordered:
+        return one.values == other.values
+    return sorted(one.values) == sorted(other.values)
+
+
+def copied(one: Measurement, other: Measurement) -> bool:
+    """Whether one measurement is another of the same shape, shifted, scaled or turned round."""
+    told = other.values or range(other.n)
+    if 0 in (one.std, other.std) or len(set(told)) < COPIES:  # a few counts do so by chance
+        return False
+    first, second = _standardised(one), _standardised(other)
+    turned = [-z for z in (second if other.values else second[::-1])]
+    return any(
+        all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(first, line, strict=True))
+        for line in (second, turned)
+    )
+
+
+def _standardised(measurement: Measurement) -> list[float]:
+    """All numbers, or the extremes of many, as distances from the mean in standard deviations."""
+    points = measurement.values or (measurement.low, measurement.high)
+    return [(point - measurement.mean) / measurement.std for point in points]
+
+
+def same_shape(name: str, measured: Measurement, other: Measurement) -> None:
+    """Refuse a control of another shape: fewer numbers are sooner accepted and sooner rejected.
 
     Raises:
-        ClaimError: another number of dimensions, or another order of magnitude altogether.
+        ClaimError: the shapes differ.
     """
-    if len(measured.shape) != len(other.shape):
+    if measured.shape != other.shape:
         raise ClaimError(
             f"the {name} has shape {other.shape}, the measurement {measured.shape}: "
             "measure both in the same way"
         )
-    size, most = (max(abs(m.low), abs(m.high)) for m in (measured, other))
-    if name != "control" and size and most > SAME_UNIT * size:
+
+
+def same_unit(name: str, other: Measurement, *known: Measurement) -> None:
+    """Refuse a measurement of another order of magnitude altogether.
+
+    Raises:
+        ClaimError: it is a million times any of those known.
+    """
+    if other.size > SAME_UNIT * (max(measurement.size for measurement in known) or 1.0):
         raise ClaimError(
             f"the {name} is more than {SAME_UNIT:g} times the measurement: "
-            "it is not the same quantity in the same unit"
+            "it is not the same quantity in the same unit, or no near miss"
         )
 
 
-def cause(rule: Rule, measured: Measurement, varied: Any) -> dict[str, Any]:
+def cause(rule: Rule, band: Drift, measured: Measurement, varied: Any, unit: str) -> dict[str, Any]:
     """Check a varied cause and return its record.
 
     Raises:
-        ClaimError: not `Varied`, fewer than two levels, levels that do not ascend, measurements
-            of another kind, or more of the cause that brings the claim no nearer.
+        ClaimError: not `Varied`, fewer than two levels, levels that do not ascend or do not go
+            beyond the measurement, measurements of another kind, or more of the cause that brings
+            the claim no nearer than chance does.
     """
     if not isinstance(varied, Varied):
         raise ClaimError(
             "not at this scale needs cause=Varied(what, {level: measurement, ...}, source): what "
-            f"was varied towards the paper's setting, and what that did; got {varied!r}"
+            f"was varied towards the paper's setting, and what that did; got {glimpse(varied)}"
         )
     what = require_text("cause", varied.what)
     source = require_text("source of the cause", varied.source)
@@ -86,35 +176,66 @@ def cause(rule: Rule, measured: Measurement, varied: Any) -> dict[str, Any]:
         raise ClaimError(f"the cause {what!r} has fewer than two levels: it was not varied")
     levels = list(varied.levels)
     bad = [x for x in levels if isinstance(x, bool) or not isinstance(x, int | float)]
-    if bad or levels != sorted(levels):
+    if bad or not all(map(math.isfinite, levels)) or levels != sorted(levels):
         raise ClaimError(
             f"the levels of {what!r} must be numbers that ascend towards the paper's setting, "
             f"got {levels}"
         )
-    found = []
-    for level, value in varied.levels.items():
-        try:
-            at = Measurement.of(value)
-            rule.fits(at)
-        except ClaimError as error:
-            raise ClaimError(f"the cause {what!r} at {level}: {error}") from error
-        comparable(f"cause {what!r} at {level}", measured, at)
-        found.append(at)
-    first, last = rule.shortfall(found[0]), rule.shortfall(found[-1])
-    if last >= first:
+    found = [_level(rule, measured, what, level, varied.levels[level]) for level in levels]
+    if same(rule, found[-1], measured):
         raise ClaimError(
-            f"more of {what!r} brings the claim no nearer (short by {first:.3g} at {levels[0]}, by "
-            f"{last:.3g} at {levels[-1]}): then it is not the scale; declare the claim "
-            "contradicted, if the opposite rule accepts, or vary another cause"
+            f"the last level of {what!r} is the measurement itself: vary the cause beyond the "
+            "chapter's own setting, towards the paper's"
         )
+    _nearer(rule, band, what, levels, found)
     shown = [
-        {"level": stored_number(level), **at.record(), "text": rule.describe(at)}
+        {"level": stored_number(level), **at.record(), "text": rule.describe(at, unit)}
         for level, at in zip(levels, found, strict=True)
     ]
     return {"what": what, "levels": shown, "source": source}
 
 
+def _level(rule: Rule, measured: Measurement, what: str, level: float, value: Any) -> Measurement:
+    """What was measured at one level, of the same kind as the measurement."""
+    name = f"cause {what!r} at {level}"
+    try:
+        at = Measurement.of(value)
+        rule.fits(at)
+    except ClaimError as error:
+        raise ClaimError(f"the {name}: {error}") from error
+    if len(at.shape) != len(measured.shape):  # a trial may have run more seeds, or fewer
+        same_shape(name, measured, at)
+    same_unit(name, at, measured)
+    return at
+
+
+def _nearer(
+    rule: Rule, band: Drift, what: str, levels: list[float], found: list[Measurement]
+) -> None:
+    """Refuse a cause that brings the claim no nearer, or by no more than chance would."""
+    short = [rule.shortfall(at) for at in found]
+    noise = [math.hypot(rule.spread(found[0]), rule.spread(found[-1]))]
+    noise += [] if noise[0] else [band.reach(found[0], rule)]
+    gained, chance = short[0] - short[-1], max(noise)
+    told = (
+        f"(short by {short[0]:.3g} at {levels[0]}, by {short[-1]:.3g} at {levels[-1]}; "
+        f"chance {chance:.3g})"
+    )
+    if gained <= 0 or short[-1] > short[-2] + chance:
+        raise ClaimError(
+            f"more of {what!r} brings the claim no nearer {told}: then it is not the scale; "
+            "declare the claim contradicted, if the opposite rule accepts, or vary another cause"
+        )
+    if gained <= chance or gained < NEARER * short[0]:
+        raise ClaimError(
+            f"more of {what!r} brings the claim hardly nearer {told}; expected more than chance "
+            f"and {100 * NEARER:g} % of what is lacking: vary it further, or measure it more often"
+        )
+
+
 def varied_from(record: Mapping[str, Any]) -> Varied:
     """The cause that a stored record holds, as it was passed."""
-    levels = {step["level"]: Measurement.from_record(step) for step in record["levels"]}
+    levels = {
+        read_number(step["level"]): Measurement.from_record(step) for step in record["levels"]
+    }
     return Varied(record["what"], levels, record["source"])

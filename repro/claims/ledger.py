@@ -2,18 +2,18 @@
 
 ledger = Ledger("sttn")
 ledger.paper(
-Stated("soft-beats-hard", "Soft thresholds train better than hard ones",
-"66.2 % against 61.8 % top-1 (table 2)"),
-Stated("imagenet", "ResNet-18 comes within 3.1 points of the float network",
-"66.2 % against 69.3 % (table 1)", out_of_reach="no package ships ImageNet"),
+    Stated("soft-beats-hard", "Soft thresholds train better than hard ones",
+           "66.2 % against 61.8 % top-1 (table 2)"),
+    Stated("imagenet", "ResNet-18 comes within 3.1 points of the float network",
+           "66.2 % against 69.3 % (table 1)", out_of_reach="no package ships ImageNet"),
 )
 ledger.claim("soft-beats-hard", "On 16x16 digits, 20 epochs, soft beats hard thresholds",
-measured=soft - hard, accept=improves(), control=soft_frozen - hard,
-control_is="thresholds frozen at their start", unit="points")
+             measured=soft - hard, accept=improves(), control=soft_frozen - hard,
+             control_is="thresholds frozen at their start", unit="points")
 ledger.check("gradient", "The formula equals automatic differentiation",
-measured=np.abs(formula - autograd).max(), accept=at_most(1e-12),
-control=np.abs(formula * (1 + 1e-11) - autograd).max(),
-control_is="the formula off by 1e-11 of its size")
+             measured=np.abs(formula - autograd).max(), accept=at_most(1e-12),
+             control=np.abs(formula * (1 + 1e-11) - autograd).max(),
+             control_is="the formula off by 1e-11 of its size")
 ledger            # three tables
 """
 
@@ -23,6 +23,7 @@ from typing import Any
 from repro import notebook
 from repro.claims import cards
 from repro.claims.drift import Drift
+from repro.claims.entries import distinct
 from repro.claims.evidence import Varied
 from repro.claims.measurement import ClaimError, glimpse
 from repro.claims.paper import Stated, check_rows
@@ -39,6 +40,7 @@ class Ledger:
     def __init__(self, chapter: str) -> None:
         self.chapter = require_id("chapter", chapter)
         self._rows: list[Stated] = []
+        self._rows_at: int | None = None
         self._records: dict[str, dict[str, Any]] = {}
         self._made_at: dict[str, int | None] = {}
 
@@ -60,9 +62,16 @@ class Ledger:
                 an entry with its id, made by `claim`; every claim needs a row.
 
         Raises:
-            ClaimError: no row, something else than rows, or an id or a sentence twice.
+            ClaimError: no row, something else than rows, an id or a sentence twice, or a second
+                table (running the cell again replaces the first).
         """
-        self._rows = check_rows(rows)
+        checked = check_rows(rows)
+        if self._rows and not _is_later(self._rows_at):
+            raise ClaimError(
+                f"the paper's claims of chapter {self.chapter!r} are declared already; all of them "
+                "stand in one table, before the first claim is tested"
+            )
+        self._rows, self._rows_at = checked, notebook.execution_count()
         stored = [row.record() for row in self._rows]
         data = {
             "text/html": cards.paper(self.chapter, self._rows, self.records),
@@ -117,8 +126,23 @@ class Ledger:
                 declaration and for every claim that could not have failed. Running a cell again
                 replaces the entries it made; any other repetition is refused.
         """
-        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
-        self._make("claim", id, statement, given)
+        self._make(
+            "claim",
+            id,
+            statement,
+            measured=measured,
+            accept=accept,
+            control=control,
+            control_is=control_is,
+            unit=unit,
+            drift=drift,
+            reconstructed=reconstructed,
+            contradicted=contradicted,
+            not_at_this_scale=not_at_this_scale,
+            positive=positive,
+            positive_is=positive_is,
+            cause=cause,
+        )
 
     def check(
         self,
@@ -150,8 +174,18 @@ class Ledger:
         Raises:
             ClaimError: as for `claim`, and for a check that passes over small disturbances.
         """
-        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
-        self._make("check", id, statement, given)
+        self._make(
+            "check",
+            id,
+            statement,
+            measured=measured,
+            accept=accept,
+            control=control,
+            control_is=control_is,
+            unit=unit,
+            drift=drift,
+            nothing_nearer=nothing_nearer,
+        )
 
     def finding(
         self,
@@ -169,14 +203,24 @@ class Ledger:
 
         Args and errors are those of `claim`; nothing can be declared of a finding.
         """
-        given = {k: v for k, v in locals().items() if k not in ("self", "id", "statement")}
-        self._make("finding", id, statement, given)
+        self._make(
+            "finding",
+            id,
+            statement,
+            measured=measured,
+            accept=accept,
+            control=control,
+            control_is=control_is,
+            unit=unit,
+            drift=drift,
+        )
 
-    def _make(self, kind: str, id: str, statement: str, given: dict[str, Any]) -> None:
+    def _make(self, kind: str, id: str, statement: str, **given: Any) -> None:
         """Judge an entry, record it and show its card."""
         try:
             self._admit(kind, id, statement)
             record = judge(kind=kind, chapter=self.chapter, id=id, statement=statement, **given)
+            distinct(record, self._records.values())
         except ClaimError as error:
             raise self._refuse(kind, id, statement, given, error) from error.__cause__
         self._records[id] = record
@@ -186,19 +230,14 @@ class Ledger:
         notebook.publish(data, {"repro": {"entry": copy.deepcopy(record)}})
 
     def _admit(self, kind: str, id: str, statement: str) -> None:
-        """Refuse a repeated or unlisted entry, but forget one whose cell is run again."""
+        """Refuse what the table of the paper's claims does not provide for.
+
+        An entry whose cell is run again is forgotten, whether or not it passes this time.
+        """
         says = " ".join(statement.split()) if isinstance(statement, str) else statement
-        for known, record in list(self._records.items()):
-            if known == id and record["statement"] == says and self._is_rerun(id):
-                del self._records[id], self._made_at[id]
-            elif known == id:
-                raise ClaimError(
-                    "this id is used already in this chapter, for "
-                    f"{record['statement']!r}; choose another id, or, after editing the "
-                    "statement, run the cell that makes the ledger again"
-                )
-            elif record["statement"] == says:
-                raise ClaimError(f"entry {known!r} makes the same statement already")
+        known = self._records.get(require_id("id", id))
+        if known and known["statement"] == says and _is_later(self._made_at[id]):
+            del self._records[id], self._made_at[id]
         row = next((row for row in self._rows if row.id == id), None)
         if kind == "claim" and row is None:
             raise ClaimError(
@@ -208,11 +247,6 @@ class Ledger:
         if row is not None and (kind != "claim" or row.out_of_reach):
             wrong = f"a {kind}" if kind != "claim" else "out of reach there"
             raise ClaimError(f"the table of the paper's claims has this id, but this is {wrong}")
-
-    def _is_rerun(self, id: str) -> bool:
-        """Whether the entry was made by an earlier execution in a notebook."""
-        now, then = notebook.execution_count(), self._made_at[id]
-        return now is not None and then is not None and now > then
 
     def _refuse(
         self, kind: str, id: Any, statement: Any, given: dict[str, Any], error: ClaimError
@@ -245,3 +279,9 @@ class Ledger:
         html = cards.ledger(self._rows, records)
         data = {"text/html": html, "text/plain": cards.ledger_text(self._rows, records)}
         return data, {"repro": {"ledger": True}}
+
+
+def _is_later(then: int | None) -> bool:
+    """Whether a notebook has gone on to another execution of a cell since `then`."""
+    now = notebook.execution_count()
+    return now is not None and then is not None and now > then

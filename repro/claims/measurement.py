@@ -42,12 +42,22 @@ def stored_number(value: bool | int | float) -> bool | int | float | str:
 
 
 def read_number(value: Any) -> Any:
-    """The number that `stored_number` wrote, in nested lists too; all else stays as it is."""
+    """The number that `stored_number` wrote, in nested lists too; all else stays as it is.
+
+    Raises:
+        ClaimError: text that no number is stored as.
+    """
     if isinstance(value, list):
         return [read_number(v) for v in value]
-    if isinstance(value, str):
-        return float(value) if set(value) & set(".en") else int(value)
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        found: int | float = float(value) if set(value) & set(".en") else int(value)
+    except ValueError:
+        found = 0
+    if stored_number(found) != value:
+        raise ClaimError(f"expected a number, got the text {value!r}")
+    return found
 
 
 def glimpse(value: Any) -> str:
@@ -92,15 +102,28 @@ class Measurement:
         return isinstance(self.low, bool)
 
     @property
-    def text(self) -> str:
-        """The measurement on one line, without a unit."""
+    def size(self) -> float:
+        """The largest magnitude."""
+        return float(max(abs(self.low), abs(self.high)))
+
+    @property
+    def numbers(self) -> tuple[bool | int | float, ...]:
+        """All numbers, or what is kept of many: extremes, mean and standard deviation."""
+        if self.values is not None:
+            return self.values
+        return (self.low, self.high, self.mean, self.std)
+
+    def text(self, unit: str = "") -> str:
+        """The measurement on one line, such as "mean 2 [1, 3] points, n = 5"."""
+        unit = unit and f" {unit}"
         if self.n == 1:
-            return number(self.low)
+            return number(self.low) + unit
         if self.truth:
-            return f"{round(self.mean * self.n)} of {self.n} true"
+            return f"{round(self.mean * self.n)} of {self.n} true{unit}"
         if self.low == self.high:
-            return f"{number(self.low)} (all {self.n})"
-        return f"mean {number(self.mean)} [{number(self.low)}, {number(self.high)}], n = {self.n}"
+            return f"{number(self.low)}{unit} (all {self.n})"
+        ends = f"[{number(self.low)}, {number(self.high)}]"
+        return f"mean {number(self.mean)} {ends}{unit}, n = {self.n}"
 
     def record(self) -> dict[str, Any]:
         """Return what is stored: `{"value": ...}` (nested lists) or `{"summary": {...}}`."""
@@ -115,10 +138,11 @@ class Measurement:
     def of(cls, value: Any) -> "Measurement":
         """Check and copy a number, a truth value, an array, a tensor or (nested) lists of them.
 
-        Raises ClaimError for anything empty, ragged, masked, not finite, complex, of mixed or
-        unknown type, above 1e100 in magnitude, or not exact in 64 bits.
+        Raises:
+            ClaimError: anything empty, ragged, masked, not finite, complex, of mixed or unknown
+                type, above 1e100 in magnitude, or not exact in 64 bits.
         """
-        if isinstance(value, cls):
+        if type(value) is cls:
             return value
         array = _array(value)
         if array.size == 0:
@@ -139,7 +163,8 @@ class Measurement:
     def from_record(cls, record: dict[str, Any]) -> "Measurement":
         """Rebuild a measurement from its stored form.
 
-        Raises ClaimError if the record is malformed or its summary contradicts itself.
+        Raises:
+            ClaimError: the record is malformed, or its summary contradicts itself.
         """
         if ("value" in record) == ("summary" in record):
             raise ClaimError("a stored measurement has either a value or a summary")
@@ -182,7 +207,9 @@ def _array(value: Any) -> np.ndarray:
         try:
             value = value.detach().cpu().numpy()
         except (TypeError, RuntimeError) as error:
-            raise ClaimError(f"this tensor has no NumPy form ({error}); convert it") from error
+            raise ClaimError(
+                f"this tensor has no NumPy form ({error}); convert it, say with .double()"
+            ) from error
     if isinstance(value, list | tuple):
         return _stack([_array(part) for part in value])
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):

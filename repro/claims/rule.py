@@ -27,6 +27,7 @@ class Rule:
     name: ClassVar[str]
     ordered: ClassVar[bool] = False  # whether the order of the numbers matters
     truths: ClassVar[bool] = False  # whether it judges truth values
+    identity: ClassVar[bool] = False  # whether it can judge a check
 
     @property
     def args(self) -> dict[str, Any]:
@@ -50,8 +51,15 @@ class Rule:
         """How far a measurement is from being accepted, in its own unit; 0 or less: it is there."""
         raise NotImplementedError
 
+    def spread(self, measurement: Measurement) -> float:
+        """By how much chance may have moved the shortfall; 0 for rules that do not reckon with it.
+
+        What is short by more than this is refuted, as far as chance goes.
+        """
+        return 0.0
+
     def step(self, measurement: Measurement) -> float:
-        """The rule's own unit of distance: its bound or tolerance, or the least difference."""
+        """For identities, the unit of a disturbance: bound, tolerance, or least difference."""
         raise NotImplementedError
 
     def accepts(self, measurement: Measurement) -> bool:
@@ -62,9 +70,9 @@ class Rule:
         """Whether the opposite rule accepts a measurement."""
         raise NotImplementedError
 
-    def describe(self, measurement: Measurement) -> str:
-        """A measurement as this rule sees it, without a unit."""
-        return measurement.text
+    def describe(self, measurement: Measurement, unit: str = "") -> str:
+        """A measurement as this rule sees it."""
+        return measurement.text(unit)
 
 
 def tupled(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Rules that judge a measurement as a whole: paired differences, and power laws."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,10 +14,10 @@ class Improves(Rule):
     """The mean of paired differences (better minus baseline) is above `by`, beyond chance.
 
     The measurement is one difference per seed, shape (N,), N >= 5. The lower end of Student's
-    two-sided interval at `confidence` (0.8 to 1) must be above `by`; a negative `by` states that
+    two-sided interval at `confidence` (0.95 to 1) must be above `by`; a negative `by` states that
     the method is not worse by more than that. Opposite: the whole interval is below `by`.
-    Equal differences are refused, and a list that repeats a shorter one: seeds that change
-    nothing, or the same runs told twice, are no replicates.
+    Equal differences are refused, and differences that all come twice: seeds that change nothing,
+    or the same runs told again, are no replicates.
     """
 
     name: ClassVar[str] = "improves"
@@ -26,8 +28,8 @@ class Improves(Rule):
         """Check the confidence and the least difference."""
         object.__setattr__(self, "by", bound("improves", "by", self.by))
         confidence = bound("improves", "confidence", self.confidence)
-        if not 0.8 <= confidence < 1:
-            raise ClaimError(f"improves: confidence must be from 0.8 to below 1, got {confidence}")
+        if not 0.95 <= confidence < 1:
+            raise ClaimError(f"improves: confidence must be from 0.95 to below 1, got {confidence}")
         object.__setattr__(self, "confidence", confidence)
 
     @property
@@ -45,19 +47,18 @@ class Improves(Rule):
                 f"its shape is {measurement.shape}; expected (N,), one difference per seed, "
                 "with at least 5 pairs"
             )
-        scale = max(abs(measurement.low), abs(measurement.high))
-        if measurement.high - measurement.low <= 1e-12 * scale:
+        if measurement.high - measurement.low <= 1e-12 * measurement.size:
             raise ClaimError(
                 f"all {n} differences are equal: the seeds changed nothing, "
                 "so there is no interval; vary the seeds or claim the exact value"
             )
-        told = measurement.values or ()
-        for period in range(1, len(told) // 2 + 1):
-            if n % period == 0 and told == told[:period] * (n // period):
-                raise ClaimError(
-                    f"the first {period} differences are repeated {n // period} times: "
-                    "the same runs told again are no replicates"
-                )
+        counts = Counter(measurement.values or range(n))
+        times = math.gcd(*counts.values())
+        if times > 1 and (len(counts) > 3 or any(not float(v).is_integer() for v in counts)):
+            raise ClaimError(
+                f"every difference comes {times} times or a multiple of it: "
+                "the same runs told again are no replicates"
+            )
 
     def interval(self, measurement: Measurement) -> tuple[float, float, float, int]:
         """Mean, lower and upper end of Student's interval, and the number of pairs."""
@@ -69,7 +70,7 @@ class Improves(Rule):
         """How far the mean difference stays below `by`."""
         return self.by - measurement.mean
 
-    def step(self, measurement: Measurement) -> float:
+    def spread(self, measurement: Measurement) -> float:
         """Half the interval."""
         mean, low, _, _ = self.interval(measurement)
         return mean - low
@@ -82,10 +83,11 @@ class Improves(Rule):
         """Whether the whole interval is below `by`."""
         return self.interval(measurement)[2] < self.by
 
-    def describe(self, measurement: Measurement) -> str:
+    def describe(self, measurement: Measurement, unit: str = "") -> str:
         """Mean, interval and number of pairs."""
         mean, low, high, n = self.interval(measurement)
-        return f"{number(mean)} [{number(low)}, {number(high)}], n = {n} pairs"
+        ends = f"[{number(low)}, {number(high)}]"
+        return f"{number(mean)} {ends}{unit and f' {unit}'}, n = {n} pairs"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,13 +95,14 @@ class Slope(Rule):
     """The exponent of a power law y ~ x**expected, by least squares on (log x, log y).
 
     The measurement is a pair (x, y) of 3 to 32 positive numbers each, x with 3 distinct values.
-    The fitted slope must be within `within` (above 0, below 1: a tolerance of 1 cannot tell
-    linear from quadratic) of `expected`. Opposite: it is further away than that by more than
-    two standard errors of the fit.
+    The fitted slope must be within `within` (above 0, at most a half: more cannot tell an order
+    from the next) of `expected`. Opposite: it is further away than that by more than two standard
+    errors of the fit.
     """
 
     name: ClassVar[str] = "slope"
     ordered: ClassVar[bool] = True
+    identity: ClassVar[bool] = True
     expected: int | float
     within: float
 
@@ -107,8 +110,8 @@ class Slope(Rule):
         """Check exponent and tolerance."""
         object.__setattr__(self, "expected", bound("slope", "expected", self.expected))
         object.__setattr__(self, "within", bound("slope", "within", self.within))
-        if not 0 < self.within < 1:
-            raise ClaimError(f"slope: within must be above 0 and below 1, got {self.within!r}")
+        if not 0 < self.within <= 0.5:
+            raise ClaimError(f"slope: within must be above 0 and at most 0.5, got {self.within!r}")
 
     @property
     def text(self) -> str:
@@ -143,10 +146,15 @@ class Slope(Rule):
         """The tolerance."""
         return self.within
 
+    def spread(self, measurement: Measurement) -> float:
+        """Two standard errors of the fit."""
+        return 2 * self.fit(measurement)[1]
+
     def refutes(self, measurement: Measurement) -> bool:
         """Whether the slope lies outside by more than two standard errors."""
-        return self.shortfall(measurement) > 2 * self.fit(measurement)[1]
+        return self.shortfall(measurement) > self.spread(measurement)
 
-    def describe(self, measurement: Measurement) -> str:
+    def describe(self, measurement: Measurement, unit: str = "") -> str:
         """The slope and the number of points."""
-        return f"slope {number(self.fit(measurement)[0])} over {measurement.shape[1]} points"
+        slope = number(self.fit(measurement)[0])
+        return f"slope {slope}{unit and f' {unit}'} over {measurement.shape[1]} points"
