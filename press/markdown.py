@@ -31,7 +31,6 @@ RAW = {
     "colon_fence": "the directive",
     "footnote_ref": "the footnote",
     "footnote_reference_open": "the footnote",
-    "dt_open": "the definition list",
     "amsmath": "the bare environment",
 }
 ATTRIBUTES = re.compile(r"\{[#.%][\w-][^}\n]*\}|\{\{.*?\}\}")
@@ -85,6 +84,8 @@ def read(source: str) -> Markdown:
     for place, token in enumerate(tokens):
         if token.type == "heading_open":
             found.headings.append((int(token.tag[1:]), tokens[place + 1].content))
+        if token.type == "dt_open":
+            found.raw.append(("the definition list", tokens[place + 1].content))
         _note(token, found)
         for child in token.children or []:
             _note(child, found)

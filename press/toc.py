@@ -89,9 +89,11 @@ def with_chapter(text: str, part: str, slug: str) -> str:
         if any(str(item.get("file", "")).startswith(f"chapters/{part}/") for item in listed):
             place = _last_line(listed) + 1
             lines.insert(place, _before_dash(lines, listed) + f"- file: {page}")
+            listed.append({"file": page})
             break
     else:
-        place = _line_of_part(parts, part, len(lines))
+        index = _index_of_part(parts, part)
+        place = parts.lc.item(index)[0] if index < len(parts) else len(lines)
         block = (
             f"- caption: {PARTS[part]}",
             "  chapters:",
@@ -100,14 +102,19 @@ def with_chapter(text: str, part: str, slug: str) -> str:
             f"    - file: {page}",
         )
         lines[place:place] = [_before_dash(lines, parts) + line for line in block]
+        parts.insert(index, _read("\n".join(block))[0])
     after = "\n".join(lines) + "\n"
-    try:
-        added = set(pages(after)) - set(pages(text)) - {f"chapters/{part}/index"}
-    except BookError:
-        added = set()
-    if added != {page}:
+    if not _same(after, tree):  # such as lists in brackets
         raise BookError(f"{FILE} has a layout that cannot be extended. Add `file: {page}` there.")
     return after
+
+
+def _same(text: str, tree: Any) -> bool:
+    """Whether a text has the content of a tree."""
+    try:
+        return _read(text) == tree
+    except BookError:
+        return False
 
 
 def _read(text: str) -> Any:
@@ -143,11 +150,9 @@ def _before_dash(lines: list[str], sequence: Any) -> str:
     return re.match(r"\s*", first)[0]
 
 
-def _line_of_part(parts: Any, part: str, end: int) -> int:
-    """Line at which a missing part belongs: that of the next part that is there, or the end."""
+def _index_of_part(parts: Any, part: str) -> int:
+    """Where a missing part belongs: before the next part that is there, or at the end."""
     later = list(PARTS.values())[list(PARTS).index(part) + 1 :]
-    for index, entry in enumerate(parts):
-        caption = entry.get("caption")
-        if caption in later or caption not in PARTS.values():
-            return parts.lc.item(index)[0]
-    return end
+    captions = [entry.get("caption") for entry in parts]
+    places = (i for i, name in enumerate(captions) if name in later or name not in PARTS.values())
+    return next(places, len(parts))
