@@ -37,16 +37,55 @@ def saturate(x: np.ndarray, bits: int = 8, signed: bool = True) -> np.ndarray:
         signed: whether one bit is the sign.
 
     Returns:
-        int8, int16 or int32 (uint8, uint16 or uint32 if unsigned), the shape of ``x``.
+        int8, int16 or int32 (uint8, uint16 or uint32 if unsigned), the shape of `x`.
 
     Raises:
-        TypeError: ``x`` is not an integer array.
+        TypeError: `x` is not an integer array.
         ValueError: a width outside the range above.
     """
-    x = _integers("saturate", x)
+    x = _integers("saturate", x).astype(np.int64)  # so that both bounds fit the type of x
     low, high = bounds(bits, signed)
     width = next(w for w in (8, 16, 32) if bits <= w)
     return np.clip(x, low, high).astype(f"{'int' if signed else 'uint'}{width}")
+
+
+def accumulate(*terms: np.ndarray | int, bits: int = 32) -> np.ndarray:
+    """The sum of integers in an accumulator of so many bits, which must not overflow.
+
+    NumPy's own sums wrap around in silence: 1 + (2**31 - 1) in int32 is negative.
+
+    Args:
+        *terms: integers, such as sums and a bias; arrays that broadcast together.
+        bits: width of the accumulator, 2 to 63.
+
+    Returns:
+        int64, the broadcast shape.
+
+    Raises:
+        TypeError: something that is not integer.
+        ValueError: no term, another width, or a sum that the accumulator cannot hold.
+    """
+    if not terms or not 2 <= bits <= 63:
+        raise ValueError(
+            f"accumulate: expected a term or more and 2 to 63 bits, got {len(terms)} and {bits}"
+        )
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    total = np.int64(0)
+    for term in terms:
+        term = _integers("accumulate", term).astype(np.int64)
+        _fits("accumulate", term, low, high)
+        total = total + term  # both within 63 bits
+        _fits("accumulate", total, low, high)
+    return np.asarray(total)
+
+
+def _fits(function: str, x: np.ndarray, low: int, high: int) -> None:
+    """Refuse integers outside a range."""
+    if x.size and not (low <= x.min() and x.max() <= high):
+        raise ValueError(
+            f"{function}: expected sums from {low} to {high}, got {x.min()} to {x.max()}; widen "
+            "the accumulator (`bits`), or add fewer or narrower terms"
+        )
 
 
 def round_shift(x: np.ndarray, shift: np.ndarray | int, rounding: str = "half-even") -> np.ndarray:
@@ -54,15 +93,15 @@ def round_shift(x: np.ndarray, shift: np.ndarray | int, rounding: str = "half-ev
 
     Args:
         x: integers, any shape, magnitudes below 2**62.
-        shift: 0 to 62; an integer, or an array that broadcasts with ``x``.
-        rounding: ``"floor"`` (towards minus infinity), ``"half-up"`` (to nearest, ties towards
-            plus infinity) or ``"half-even"`` (to nearest, ties to the even integer).
+        shift: 0 to 62; an integer, or an array that broadcasts with `x`.
+        rounding: `"floor"` (towards minus infinity), `"half-up"` (to nearest, ties towards
+            plus infinity) or `"half-even"` (to nearest, ties to the even integer).
 
     Returns:
         int64, the broadcast shape.
 
     Raises:
-        TypeError: ``x`` or ``shift`` is not integer.
+        TypeError: `x` or `shift` is not integer.
         ValueError: a shift or a rounding that is not listed above, or a magnitude too large.
     """
     x, shift = (_integers("round_shift", a).astype(np.int64) for a in (x, shift))
@@ -71,7 +110,10 @@ def round_shift(x: np.ndarray, shift: np.ndarray | int, rounding: str = "half-ev
     if ((shift < 0) | (shift > 62)).any():
         raise ValueError(f"shift: expected 0 to 62, got {shift.min()} to {shift.max()}")
     if x.size and max(-int(x.min()), int(x.max())) >= 1 << 62:
-        raise ValueError("x: expected magnitudes below 2**62")
+        raise ValueError(
+            f"x: expected magnitudes below 2**62, got {x.min()} to {x.max()}; shift in two steps, "
+            "or use narrower factors"
+        )
     quotient = x >> shift  # an arithmetic shift is the floor
     if rounding == "floor":
         return quotient
@@ -90,14 +132,15 @@ def multiplier_of(scale: float, bits: int = 15) -> tuple[int, int]:
         bits: width of the multiplier, 2 to 31.
 
     Returns:
-        Integers ``m`` in [2**(bits-1), 2**bits) and ``shift`` with ``m * 2**-shift`` within a
-        relative error of 2**-bits of ``scale``.
+        Integers `m` in [2**(bits-1), 2**bits) and `shift` with `m * 2**-shift` within a
+        relative error of 2**-bits of `scale`.
 
     Raises:
         ValueError: a scale that is not finite and positive or needs another shift, or another
             width.
 
-    Source: the dyadic scale of Jacob et al. (2018), section 2.2.
+    Source:
+        The dyadic scale of Jacob et al. (2018), section 2.2.
     """
     if not 2 <= bits <= 31:
         raise ValueError(f"bits: expected 2 to 31, got {bits}")
@@ -125,26 +168,30 @@ def requantize(
 
     Args:
         accumulator: int32 sums, any shape.
-        multiplier: 0 to 2**31 - 1, an integer or an array that broadcasts with ``accumulator``.
+        multiplier: 0 to 2**31 - 1, an integer or an array that broadcasts with `accumulator`.
         shift: 0 to 62, likewise.
         bits: width of the result, 1 to 32 (2 to 32 if signed).
         signed: whether the result has a sign.
-        rounding: as for :func:`round_shift`.
+        rounding: as for `round_shift`.
 
     Returns:
-        Saturated integers, in the type that :func:`saturate` chooses.
+        Saturated integers, in the type that `saturate` chooses.
 
     Raises:
         TypeError: something that is not integer.
         ValueError: accumulators beyond 32 bits, or numbers outside the ranges above.
 
-    Source: Jacob et al. (2018), equation 5 and section 2.2.
+    Source:
+        Jacob et al. (2018), equation 5 and section 2.2.
     """
     accumulator = _integers("requantize", accumulator).astype(np.int64)
     factor = _integers("requantize", multiplier).astype(np.int64)
     low, high = bounds(32)
     if accumulator.size and not (low <= accumulator.min() and accumulator.max() <= high):
-        raise ValueError("accumulator: expected 32-bit integers; the sum has overflowed")
+        raise ValueError(
+            f"accumulator: expected 32-bit integers, got {accumulator.min()} to "
+            f"{accumulator.max()}; the sum has overflowed"
+        )
     if ((factor < 0) | (factor > high)).any():
         raise ValueError(f"multiplier: expected 0 to {high}, got {factor.min()} to {factor.max()}")
     # 2**31 * (2**31 - 1) is just below 2**62, so the product never overflows
@@ -152,7 +199,7 @@ def requantize(
 
 
 def quantize(x: np.ndarray, scale: float, bits: int = 8, signed: bool = True) -> np.ndarray:
-    """Real numbers as saturated integers, ``round(x / scale)`` with ties to even.
+    """Real numbers as saturated integers, `round(x / scale)` with ties to even.
 
     Args:
         x: finite real numbers, any shape.
@@ -161,7 +208,7 @@ def quantize(x: np.ndarray, scale: float, bits: int = 8, signed: bool = True) ->
         signed: whether the result has a sign.
 
     Raises:
-        ValueError: NaN or infinity in ``x``, or a scale that is not finite and positive.
+        ValueError: NaN or infinity in `x`, or a scale that is not finite and positive.
     """
     x = np.asarray(x, np.float64)
     if not np.isfinite(x).all():
@@ -169,12 +216,16 @@ def quantize(x: np.ndarray, scale: float, bits: int = 8, signed: bool = True) ->
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"scale: expected a finite number above 0, got {scale}")
     low, high = bounds(bits, signed)
-    return saturate(np.clip(np.rint(x / scale), low, high).astype(np.int64), bits, signed)
+    with np.errstate(over="ignore"):  # infinite quotients saturate like all large ones
+        steps = np.rint(x / scale)
+    return saturate(np.clip(steps, low, high).astype(np.int64), bits, signed)
 
 
 def _integers(function: str, x: np.ndarray | int) -> np.ndarray:
-    """``x`` as an array, if it holds integers that int64 can take."""
+    """`x` as an array, if it holds integers that int64 can take."""
     x = np.asarray(x)
     if x.dtype.kind not in "iu" or x.dtype == np.uint64:
-        raise TypeError(f"{function}: expected integers, got {x.dtype}; quantize them first")
+        raise TypeError(
+            f"{function}: expected integers that int64 can take, got {x.dtype}; quantize them first"
+        )
     return x

@@ -18,10 +18,10 @@ class Accelerator:
         resident: whether weights stay on the chip, or come from DRAM each time they are used.
 
     Attributes:
-        dram: the external :class:`Memory`.
+        dram: the external `Memory`.
         maps: the buffer for maps.
         store: the buffer for weights.
-        array: the :class:`ProcessingArray`.
+        array: the `ProcessingArray`.
         resident: as above.
     """
 
@@ -34,6 +34,9 @@ class Accelerator:
 
     def weights(self, key: str) -> np.ndarray:
         """Weights that DRAM holds, through the weight buffer; counts what is fetched and read.
+
+        Args:
+            key: their name in DRAM, which they keep in the buffer.
 
         Raises:
             KeyError: neither memory holds them.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from repro.arithmetic.convolution import taps
 from repro.arithmetic.fixedpoint import bounds
 from repro.hardware.memory import Window
 
@@ -14,14 +16,17 @@ class ProcessingArray:
     """A grid of processing elements, one multiply-accumulate each and a cycle.
 
     Output-stationary: each element keeps one int32 sum until it is complete. Rows share an
-    activation's column, columns share a weight's row, so a tile of up to ``rows`` filters and
-    ``columns`` pixels takes as many cycles as a sum has terms. Filling and draining are left out.
+    activation's column, columns share a weight's row, so a tile of up to `rows` filters and
+    `columns` pixels takes as many cycles as a sum has terms. Filling and draining are left out.
 
     Attributes:
         rows: filters at a time.
         columns: output pixels at a time.
         cycles: cycles so far.
         macs: multiply-accumulates so far; idle elements do none.
+
+    Raises:
+        ValueError: less than one row or column.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -71,23 +76,30 @@ class ProcessingArray:
             int32 (K, H - R + 1, W - S + 1).
 
         Raises:
-            TypeError, ValueError: as for :meth:`matmul`; a map smaller than the kernel.
+            TypeError: operands that are not 8-bit integers.
+            ValueError: as for `matmul`, or a map smaller than the kernel.
         """
         if x.ndim != 3 or weights.ndim != 4 or x.shape[0] != weights.shape[1]:
             raise ValueError(
                 f"expected a map (C, H, W) and weights (K, C, R, S), got {x.shape}, {weights.shape}"
             )
-        C, K, kernel = x.shape[0], len(weights), weights.shape[2:]
-        if any(side < k for side, k in zip(x.shape[1:], kernel, strict=True)):
-            raise ValueError(f"the map {x.shape} is smaller than the kernel {weights.shape}")
-        taps = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
-        H, W = taps.shape[1:3]
-        patches = taps.transpose(0, 3, 4, 1, 2).reshape(C * kernel[0] * kernel[1], H * W)
-        return self.matmul(weights.reshape(K, -1), patches).reshape(K, H, W)
+        K, C, R, S = weights.shape
+        windows = taps(x, (R, S))  # (C, H', W', R, S)
+        H, W = windows.shape[1:3]
+        patches = windows.transpose(0, 3, 4, 1, 2).reshape(C * R * S, H * W)
+        return self.matmul(weights.reshape(K, C * R * S), patches).reshape(K, H, W)
 
 
 def matmul_cycles(K: int, n: int, P: int, rows: int, columns: int) -> int:
-    """Cycles of :meth:`ProcessingArray.matmul`: n for each tile, ceil(K/rows) ceil(P/columns)."""
+    """Cycles of `ProcessingArray.matmul`: n for each of ceil(K / rows) ceil(P / columns) tiles.
+
+    Args:
+        K: filters.
+        n: terms of a sum.
+        P: output pixels.
+        rows: of the array, 1 or more.
+        columns: of the array, 1 or more.
+    """
     return -(-K // rows) * -(-P // columns) * n
 
 
@@ -97,6 +109,9 @@ def windows(shape: tuple[int, ...], tile: tuple[int, ...]) -> Iterator[Window]:
     Args:
         shape: sides of the array, 0 or more.
         tile: sides of a tile, 1 or more, as many.
+
+    Yields:
+        One slice for each side.
 
     Raises:
         ValueError: different numbers of sides, or sides outside these ranges.
@@ -112,8 +127,9 @@ def windows(shape: tuple[int, ...], tile: tuple[int, ...]) -> Iterator[Window]:
 
 
 def _check_operands(weights: np.ndarray, patches: np.ndarray) -> None:
-    types = {a.dtype for a in (weights, patches)}
-    if not types <= {np.dtype(np.int8), np.dtype(np.uint8)}:
+    """Refuse operands whose products or sums the array cannot hold."""
+    types = [a.dtype for a in (weights, patches)]
+    if not set(types) <= {np.dtype(np.int8), np.dtype(np.uint8)}:
         raise TypeError(
             f"expected int8 or uint8 operands, got {weights.dtype} and {patches.dtype}; "
             "quantize or saturate them first"
@@ -121,6 +137,6 @@ def _check_operands(weights: np.ndarray, patches: np.ndarray) -> None:
     if weights.ndim != 2 or patches.ndim != 2 or weights.shape[1] != patches.shape[0]:
         raise ValueError(f"expected (K, n) and (n, P), got {weights.shape} and {patches.shape}")
     largest = [max(-low, high) for low, high in (bounds(8, t.kind == "i") for t in types)]
-    most = bounds(32)[1] // max(largest) ** 2
+    most = bounds(32)[1] // math.prod(largest)
     if weights.shape[1] > most:
         raise ValueError(f"{weights.shape[1]} terms can overflow int32; at most {most}: split them")

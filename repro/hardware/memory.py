@@ -1,6 +1,6 @@
 """A memory that counts its traffic.
 
-Data really move: a :class:`Memory` hands out copies of what was written to it, so that a result
+Data really move: a `Memory` hands out copies of what was written to it, so that a result
 can only be right if every byte it needs was moved, and counted, before. NumPy only.
 """
 
@@ -20,8 +20,8 @@ class CapacityError(RuntimeError):
 class Memory:
     """A memory that holds arrays by name, with a capacity and counted traffic.
 
-    A name such as ``"weights/conv1"`` belongs to the kind ``"weights"``; traffic is counted for
-    each kind. :meth:`reserve` and :meth:`drop` move nothing; :meth:`preload` and :meth:`peek` are
+    A name such as `"weights/conv1"` belongs to the kind `"weights"`; traffic is counted for
+    each kind. `reserve` and `drop` move nothing; `preload` and `peek` are
     the host's, which looks in from outside and is not counted.
 
     Attributes:
@@ -29,7 +29,10 @@ class Memory:
         capacity: bytes that fit, or None for no limit.
         held: bytes held now.
         peak: most bytes held at any time so far.
-        traffic: bytes moved so far, by ``(kind, "read" or "write")``.
+        traffic: bytes moved so far, by `(kind, "read" or "write")`.
+
+    Raises:
+        ValueError: a negative capacity.
     """
 
     def __init__(self, name: str, capacity: int | None = None) -> None:
@@ -45,6 +48,11 @@ class Memory:
 
     def reserve(self, key: str, shape: tuple[int, ...], dtype: type | str = np.int8) -> None:
         """Make room for an array, filled with zeros; what had this name before is dropped.
+
+        Args:
+            key: its name.
+            shape: of the array.
+            dtype: of its elements.
 
         Raises:
             CapacityError: it does not fit.
@@ -66,12 +74,12 @@ class Memory:
         Args:
             key: its name.
             data: what to write; without a window it replaces what was there.
-            window: slices of the array that ``key`` names, of the shape and type of ``data``.
+            window: slices of the array that `key` names, of the shape and type of `data`.
 
         Raises:
             CapacityError: it does not fit.
             KeyError: a window of an array that is not there.
-            ValueError: ``data`` has not the shape of the window or the type of the array.
+            ValueError: `data` has not the shape of the window or the type of the array.
         """
         if window is None:
             self.preload(key, data)
@@ -88,6 +96,10 @@ class Memory:
     def read(self, key: str, window: Window | None = None) -> np.ndarray:
         """A copy of an array, or of a part of it; counts the bytes.
 
+        Args:
+            key: its name.
+            window: slices of the part; None: the whole array.
+
         Raises:
             KeyError: there is no such array.
         """
@@ -99,6 +111,10 @@ class Memory:
     def preload(self, key: str, data: np.ndarray) -> None:
         """Put a copy of an array there without counting; it takes room all the same.
 
+        Args:
+            key: its name.
+            data: what it holds.
+
         Raises:
             CapacityError: it does not fit.
         """
@@ -108,6 +124,9 @@ class Memory:
     def peek(self, key: str) -> np.ndarray:
         """A copy of an array, without counting.
 
+        Args:
+            key: its name.
+
         Raises:
             KeyError: there is no such array.
         """
@@ -116,6 +135,9 @@ class Memory:
     def drop(self, key: str) -> None:
         """Give the room of an array back.
 
+        Args:
+            key: its name.
+
         Raises:
             KeyError: there is no such array.
         """
@@ -123,7 +145,12 @@ class Memory:
         del self._arrays[key]
 
     def moved(self, kind: str | None = None, direction: str | None = None) -> int:
-        """Bytes moved so far: of one kind or all, read, written or both."""
+        """Bytes moved so far.
+
+        Args:
+            kind: what comes before the first slash of the names counted; None: all.
+            direction: `"read"` or `"write"`; None: both.
+        """
         return sum(
             count
             for (this, way), count in self.traffic.items()
@@ -131,10 +158,12 @@ class Memory:
         )
 
     def _array(self, key: str) -> np.ndarray:
+        """The array of that name itself, or a complaint."""
         if key not in self:
             held = ", ".join(sorted(self._arrays)) or "nothing"
             raise KeyError(f"{self.name} does not hold {key!r}; it holds {held}")
         return self._arrays[key]
 
     def _count(self, key: str, direction: str, data: np.ndarray) -> None:
+        """Add the bytes of what moved to its kind."""
         self.traffic[key.split("/")[0], direction] += data.nbytes

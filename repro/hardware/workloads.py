@@ -1,14 +1,14 @@
-"""Shapes of the convolutions of well-known networks, for counting traffic and work."""
+"""Shapes of the convolutions of well-known networks, for counting traffic and work. NumPy only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import nn
-
-NAMES = ("VGG-16", "ResNet-18", "ResNet-50", "MobileNet-V1")
+#: VGG-16: output channels of the layers of each stage; every stage ends with 2x2 pooling.
+VGG = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+#: ResNets: blocks of each stage. Stage s works on 64 * 2**s channels.
+RESNET_18, RESNET_50 = (2, 2, 2, 2), (3, 4, 6, 3)
 #: MobileNet-V1 after its stem: output channels and stride of each pair of layers.
 MOBILENET = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5)
 MOBILENET += ((1024, 2), (1024, 1))
@@ -16,7 +16,7 @@ MOBILENET += ((1024, 2), (1024, 1))
 
 @dataclass(frozen=True)
 class Convolution:
-    """Shape of one convolution on square maps.
+    """Shape of one convolution with a square kernel on square maps.
 
     Attributes:
         channels: C, channels in.
@@ -60,60 +60,82 @@ class Convolution:
 def convolutions(name: str, side: int = 224) -> list[Convolution]:
     """The convolutions of a network, in the order of execution.
 
-    VGG-16 and the ResNets are torchvision's (ResNet-50 has its strides in the 3x3 layers, "v1.5");
-    torchvision has no MobileNet-V1, so that is written out. Nothing is computed but shapes.
+    VGG-16 and the ResNets are those of torchvision (ResNet-50 has its strides in the 3x3 layers,
+    "v1.5"), where a projection shortcut comes after the layers that it bypasses.
 
     Args:
-        name: one of :data:`NAMES`.
-        side: height and width of the RGB image, 32 or more.
+        name: one of `NAMES`.
+        side: height and width of the square RGB image, 32 or more.
 
     Raises:
         ValueError: another name or a smaller side.
 
-    Source: Simonyan and Zisserman (2015), He et al. (2016), Howard et al. (2017).
+    Source:
+        Simonyan and Zisserman (2015), He et al. (2016), Howard et al. (2017).
     """
-    import torch
-    from torch import nn
-
-    if name not in NAMES:
+    if name not in NETWORKS:
         raise ValueError(f"no network {name!r}; there are {', '.join(NAMES)}")
     if side < 32:
         raise ValueError(f"side: expected 32 pixels or more, got {side}")
-    found: list[Convolution] = []
-
-    def note(conv: nn.Conv2d, inputs: tuple, output: torch.Tensor) -> None:
-        kernel, stride = conv.kernel_size[0], conv.stride[0]
-        shape = (conv.in_channels, conv.out_channels, kernel, stride, conv.groups)
-        found.append(Convolution(*shape, inputs[0].shape[2], output.shape[2]))
-
-    with torch.device("meta"):
-        network = _network(name)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                module.register_forward_hook(note)
-        network.eval()(torch.empty(1, 3, side, side))
-    return found
+    return list(NETWORKS[name](side))
 
 
-def _network(name: str) -> nn.Module:
-    """The network with its classifier where torchvision has it; weights are not loaded."""
-    if name == "MobileNet-V1":
-        return _mobilenet()
-    from repro import torchvision_shim
-
-    torchvision_shim.ensure()
-    from torchvision import models
-
-    return getattr(models, name.replace("-", "").lower())(weights=None)
+def _same(C: int, K: int, kernel: int, stride: int, side: int, groups: int = 1) -> Convolution:
+    """An odd kernel padded by half its side: one output for each step of the stride."""
+    return Convolution(C, K, kernel, stride, groups, side, -(-side // stride))
 
 
-def _mobilenet() -> nn.Module:
-    """The convolutions of MobileNet-V1: a stem, then pairs of depthwise 3x3 and 1x1."""
-    from torch import nn
+def _vgg(side: int) -> Iterator[Convolution]:
+    """VGG-16."""
+    C = 3
+    for stage in VGG:
+        for K in stage:
+            yield _same(C, K, 3, 1, side)
+            C = K
+        side //= 2
 
-    layers, C = [nn.Conv2d(3, 32, 3, stride=2, padding=1)], 32
+
+def _resnet(side: int, stages: tuple[int, ...], bottleneck: bool) -> Iterator[Convolution]:
+    """A ResNet of basic blocks (two 3x3 layers) or bottlenecks (1x1, 3x3, 1x1)."""
+    stem = _same(3, 64, 7, 2, side)
+    yield stem
+    C, side = 64, -(-stem.side_out // 2)  # 3x3 pooling with stride 2
+    for stage, blocks in enumerate(stages):
+        inside = 64 << stage
+        K = 4 * inside if bottleneck else inside
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            if bottleneck:
+                layers = [(C, inside, 1, 1), (inside, inside, 3, stride), (inside, K, 1, 1)]
+            else:
+                layers = [(C, K, 3, stride), (K, K, 3, 1)]
+            here = side
+            for layer in layers:
+                found = _same(*layer, here)
+                yield found
+                here = found.side_out
+            if stride > 1 or C != K:
+                yield _same(C, K, 1, stride, side)
+            C, side = K, here
+
+
+def _mobilenet(side: int) -> Iterator[Convolution]:
+    """MobileNet-V1: a stem, then pairs of depthwise 3x3 and 1x1."""
+    C = 32
+    found = _same(3, C, 3, 2, side)
+    yield found
     for K, stride in MOBILENET:
-        layers.append(nn.Conv2d(C, C, 3, stride=stride, padding=1, groups=C))
-        layers.append(nn.Conv2d(C, K, 1))
+        found = _same(C, C, 3, stride, found.side_out, groups=C)
+        yield found
+        yield _same(C, K, 1, 1, found.side_out)
         C = K
-    return nn.Sequential(*layers)
+
+
+#: The convolutions of each network for an image of a side.
+NETWORKS: dict[str, Callable[[int], Iterator[Convolution]]] = {
+    "VGG-16": _vgg,
+    "ResNet-18": lambda side: _resnet(side, RESNET_18, bottleneck=False),
+    "ResNet-50": lambda side: _resnet(side, RESNET_50, bottleneck=True),
+    "MobileNet-V1": _mobilenet,
+}
+NAMES = tuple(NETWORKS)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.arithmetic.fixedpoint import (
+    accumulate,
     bounds,
     multiplier_of,
     quantize,
@@ -81,6 +82,72 @@ def test_requantization_is_exact(rounding, accumulator, multiplier, shift):
     assert result == min(max(exact, -128), 127) and result.dtype == np.int8
 
 
+def test_ties_go_to_even_unless_another_rounding_is_asked_for():
+    halves = np.array([-5, -3, -1, 1, 3, 5])
+    assert requantize(halves, 1, 1).tolist() == [-2, -2, 0, 0, 2, 2]
+    assert round_shift(halves, 1).tolist() == [-2, -2, 0, 0, 2, 2]
+    assert requantize(halves, 1, 1, rounding="half-up").tolist() == [-2, -1, 0, 1, 2, 3]
+    assert requantize(halves, 1, 1, rounding="floor").tolist() == [-3, -2, -1, 0, 1, 2]
+    assert quantize(halves, 2.0).tolist() == [-2, -2, 0, 0, 2, 2]
+
+
+@given(
+    st.integers(2, 63).flatmap(
+        lambda bits: st.tuples(
+            st.just(bits),
+            st.lists(
+                st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+                | st.sampled_from([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 1, -1]),
+                min_size=1,
+                max_size=4,
+            ),
+        )
+    )
+)
+def test_accumulators_hold_a_sum_or_say_that_they_overflow(case):
+    bits, terms = case
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    partial = [sum(terms[: n + 1]) for n in range(len(terms))]
+    if all(low <= total <= high for total in partial):
+        result = accumulate(*[np.array([term]) for term in terms], bits=bits)
+        assert result.dtype == np.int64 and result.tolist() == [partial[-1]]
+    else:
+        with pytest.raises(ValueError, match=f"expected sums from {low} to {high}, got"):
+            accumulate(*terms, bits=bits)
+
+
+def test_a_bias_at_the_edge_does_not_wrap_around():
+    sums, bias = np.array([[1, -1]], np.int32), np.array([[2**31 - 1]], np.int32)
+    with pytest.raises(ValueError, match=r"accumulate: expected sums .* to 2147483648"):
+        accumulate(sums, bias)
+    wide = accumulate(sums, bias, bits=33)
+    assert wide.tolist() == [[2**31, 2**31 - 2]]
+    assert accumulate(np.int8([127]), np.int8([[1], [2]])).tolist() == [[128], [129]]
+    assert accumulate(np.zeros((0, 2), np.int32), 3).shape == (0, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64])
+@pytest.mark.parametrize("bits", [2, 8, 16, 31, 32])
+def test_saturation_takes_every_type_at_every_width(dtype, bits):
+    info = np.iinfo(dtype)
+    x = np.array([info.min, 0, 1, info.max], dtype)
+    for signed in (True, False):
+        low, high = bounds(bits, signed)
+        expected = [min(max(int(v), low), high) for v in x]
+        assert saturate(x, bits, signed).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_of_any_magnitude_quantize_without_a_warning(dtype, recwarn):
+    info = np.finfo(dtype)
+    x = np.array([info.max, -info.max, info.tiny, 0], dtype)
+    for bits in (2, 8, 32):
+        low, high = bounds(bits)
+        assert quantize(x, 1e-300, bits)[:2].tolist() == [high, low]
+        assert quantize(x, 1e300, bits).tolist()[2:] == [0, 0]
+    assert not recwarn.list
+
+
 def test_requantization_takes_one_scale_for_each_filter():
     sums = np.arange(-6, 6, dtype=np.int32).reshape(2, 3, 2)
     factors, shifts = np.array([3, 5])[:, None, None], np.array([1, 2])[:, None, None]
@@ -108,6 +175,9 @@ def test_empty_arrays_pass_through():
     [
         (lambda: saturate(np.zeros(2)), TypeError, "quantize them first"),
         (lambda: saturate(np.zeros(2, np.uint64)), TypeError, "uint64"),
+        (lambda: accumulate(), ValueError, "a term or more"),
+        (lambda: accumulate(1, bits=64), ValueError, "2 to 63 bits"),
+        (lambda: accumulate(1.0), TypeError, "accumulate: expected integers"),
         (lambda: bounds(1), ValueError, "2 to 32"),
         (lambda: bounds(33, signed=False), ValueError, "1 to 32"),
         (lambda: round_shift(1, 63), ValueError, "0 to 62"),

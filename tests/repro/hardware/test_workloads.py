@@ -1,4 +1,6 @@
-"""Shapes of well-known networks against published totals."""
+"""Shapes of well-known networks against published totals and torchvision's modules."""
+
+from itertools import pairwise
 
 import pytest
 
@@ -20,6 +22,54 @@ def test_totals_at_224_pixels(name, layers, weights, macs):
     assert len(found) == layers
     assert sum(conv.weights for conv in found) == weights
     assert sum(conv.macs for conv in found) == macs
+
+
+def traced(network, side):
+    """The convolutions of a torch network that runs without numbers."""
+    import torch
+
+    found = []
+
+    def note(conv, inputs, output):
+        (kernel, _), (stride, _) = conv.kernel_size, conv.stride
+        shape = (conv.in_channels, conv.out_channels, kernel, stride, conv.groups)
+        found.append(Convolution(*shape, inputs[0].shape[2], output.shape[2]))
+        assert inputs[0].shape[2] == inputs[0].shape[3]
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(note)
+    network.eval()(torch.empty(1, 3, side, side, device="meta"))
+    return found
+
+
+@pytest.mark.parametrize("side", [32, 33, 63, 64, 100, 224, 225])
+@pytest.mark.parametrize("name", ["VGG-16", "ResNet-18", "ResNet-50"])
+def test_shapes_are_those_of_torchvision(name, side):
+    import torch
+
+    from repro import torchvision_shim
+
+    torchvision_shim.ensure()
+    from torchvision import models
+
+    with torch.device("meta"):
+        network = getattr(models, name.replace("-", "").lower())(weights=None)
+    assert convolutions(name, side) == traced(network, side)
+
+
+@pytest.mark.parametrize("side", [32, 33, 63, 64, 100, 224, 225])
+def test_shapes_of_mobilenet_are_those_of_its_layers(side):
+    """Table 1 of the paper, whose last depthwise layer has stride 1 (2 is a misprint)."""
+    from torch import nn
+
+    strides = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
+    widths = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
+    layers = [nn.Conv2d(3, 32, 3, stride=2, padding=1, device="meta")]
+    for (C, K), stride in zip(pairwise(widths), strides, strict=True):
+        layers.append(nn.Conv2d(C, C, 3, stride=stride, padding=1, groups=C, device="meta"))
+        layers.append(nn.Conv2d(C, K, 1, device="meta"))
+    assert convolutions("MobileNet-V1", side) == traced(nn.Sequential(*layers), side)
 
 
 @pytest.mark.parametrize("name", NAMES)
