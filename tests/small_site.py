@@ -136,12 +136,12 @@ def shown(**stored: object) -> NotebookNode:
     return new_output("display_data", data=data, metadata={"repro": stored})
 
 
-def picture(alt: str) -> NotebookNode:
-    """An output that shows a figure."""
+def picture(alt: str, **told: object) -> NotebookNode:
+    """An output that shows a figure, with more metadata."""
     return new_output(
         "display_data",
         data={"image/png": PNG, "text/plain": f"figure: {alt}"},
-        metadata={"repro": {"alt": alt}, "image/png": {"width": 700}},
+        metadata={"repro": {"alt": alt} | told, "image/png": {"width": 700}},
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the notebooks: their alternative text on the page, and the gallery's thumbnails."""
+"""Pictures of the notebooks on their pages: described, told apart for the dark theme, and small."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 from press.chapter import Cell, Chapter, load
 
-#: The tag of the cell whose last picture stands for its chapter in the gallery.
+#: The tag of the cell whose picture stands for its chapter in the gallery.
 TAG = "thumbnail"
 
 
@@ -23,53 +23,61 @@ class Picture:
     Attributes:
         png: its bytes.
         alt: its alternative text; empty where the output carries none.
+        kind: "drawing", which the dark theme may turn over, or "picture", which keeps its colours.
+        small: whether it was drawn for the gallery.
     """
 
     png: bytes
     alt: str
+    kind: str
+    small: bool
+
+    @property
+    def classes(self) -> list[str]:
+        """Classes of its `img`: the first keeps the theme's own treatment away."""
+        return ["dark-light", f"repro-{self.kind}"]
 
 
 def pictures(cell: Cell) -> list[Picture]:
     """Every PNG that a cell shows, in order."""
-    return [
-        Picture(
-            b64decode(output.data["image/png"]), output.metadata.get("repro", {}).get("alt", "")
-        )
-        for output in cell.outputs
-        if "image/png" in output.get("data", {})
-    ]
+    found = []
+    for output in cell.outputs:
+        if "image/png" in output.get("data", {}):
+            told = output.metadata.get("repro", {})
+            png = b64decode(output.data["image/png"])
+            kind, small = told.get("kind", "picture"), bool(told.get("thumbnail"))
+            found.append(Picture(png, told.get("alt", ""), kind, small))
+    return found
 
 
 def thumbnail(chapter: Chapter) -> Picture | None:
-    """The picture that stands for a chapter in the gallery; None where no cell shows one."""
-    found = [picture for cell in chapter.code if TAG in cell.tags for picture in pictures(cell)]
-    return found[-1] if found else None
-
-
-def alternative_texts(chapter: Chapter) -> dict[str, str]:
-    """Map every picture of a chapter to its alternative text.
+    """The picture that stands for a chapter in the gallery.
 
     Returns:
-        SHA-256 of the PNG, which MyST-NB uses as file name, to alternative text.
+        The one drawn for the gallery; otherwise the last picture of the cell tagged `thumbnail`;
+        None where there is neither.
     """
-    return {
-        hashlib.sha256(picture.png).hexdigest(): picture.alt
-        for cell in chapter.code
-        for picture in pictures(cell)
-    }
+    shown = [picture for cell in chapter.code for picture in pictures(cell)]
+    tagged = [picture for cell in chapter.code if TAG in cell.tags for picture in pictures(cell)]
+    small = [picture for picture in shown if picture.small]
+    return (small or tagged or [None])[-1]
 
 
-def set_alternative_texts(app: Sphinx, doctree: nodes.document) -> None:
-    """Give the images of a notebook's page the text that their outputs carry."""
+def describe(app: Sphinx, doctree: nodes.document) -> None:
+    """Give the images of a notebook's page their alternative text and their classes."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
-    known = alternative_texts(load(path))
+    shown = [picture for cell in load(path).code for picture in pictures(cell)]
+    # MyST-NB names the file of a picture by the SHA-256 of its bytes.
+    named = {hashlib.sha256(picture.png).hexdigest(): picture for picture in shown}
     for image in doctree.findall(nodes.image):
-        if alt := known.get(Path(image["uri"]).stem):
-            image["alt"] = alt
+        if picture := named.get(Path(image["uri"]).stem):
+            image["classes"] += picture.classes
+            if picture.alt:
+                image["alt"] = picture.alt
 
 
 def setup(app: Sphinx) -> None:
     """Describe images as notebooks are read."""
-    app.connect("doctree-read", set_alternative_texts)
+    app.connect("doctree-read", describe)

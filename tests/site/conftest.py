@@ -3,18 +3,14 @@
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from rendered import CHAPTERS, PAGES, SITE
+from rendered import CHAPTER, CHAPTERS, PAGES, SITE
+from visitor import Visitor
 
-LOCAL = ("file:", "data:", "blob:")
-# MathJax is loaded late: wait until it has typeset, then for the pictures.
-SETTLED = """async () => {
-  await window.MathJax?.startup?.promise;
-  for (const image of document.images) image.loading = "eager";
-  await Promise.allSettled([...document.images].map((image) => image.decode()));
-}"""
+SCRIPTS = Path(__file__).parent
 
 
 def refuse(reason):
@@ -53,47 +49,6 @@ def browser(site):
         opened.close()
 
 
-class Visitor:
-    """Opens pages of the site from disk, offline, and keeps what goes wrong on them."""
-
-    def __init__(self, browser, site):
-        self.browser, self.site = browser, site
-        self.contexts = []
-        self.problems = []
-
-    def open(self, address, *, width=1280, height=900, mode="light", scripts=True, settle=True):
-        """Open a page, maybe with a query, and wait until it is typeset."""
-        context = self.browser.new_context(
-            viewport={"width": width, "height": height}, offline=True, java_script_enabled=scripts
-        )
-        context.set_default_timeout(10_000)
-        self.contexts.append(context)
-        if mode:
-            context.add_init_script(f"localStorage.mode ??= localStorage.theme ??= {mode!r}")
-        page = context.new_page()
-        page.on("request", self._request)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
-        page.goto(self.site.as_uri() + "/" + address)
-        if scripts and settle:
-            page.evaluate(SETTLED)
-        return page
-
-    def _request(self, request):
-        if not request.url.startswith(LOCAL):
-            self.problems.append(f"asks the network for {request.url}")
-
-    def _console(self, message):
-        if message.type in ("error", "warning"):
-            self.problems.append(f"console {message.type}: {message.text}")
-
-    def close(self):
-        """Close all pages."""
-        for context in self.contexts:
-            context.close()
-        self.contexts.clear()
-
-
 @pytest.fixture
 def visitor(browser, site):
     """Opens pages, and closes them after the test."""
@@ -102,49 +57,33 @@ def visitor(browser, site):
     opened.close()
 
 
-@pytest.fixture(params=CHAPTERS or ["none"], scope="module")
-def chapter(request):
-    """Every chapter's page in turn."""
-    if request.param == "none":
-        pytest.skip("the site has no chapter")
-    return request.param
-
-
 @pytest.fixture(scope="module")
-def reader(browser, site, chapter):
-    """A visitor who has the chapter open as `reader.page`, for all the tests of that chapter."""
+def reader(browser, site):
+    """A visitor who has a chapter open as `reader.page`, for all tests of a module."""
+    if not CHAPTER:
+        pytest.skip("the site has no chapter")
     opened = Visitor(browser, site)
-    opened.page = opened.open(chapter)
+    opened.page = opened.open(CHAPTER)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="session")
-def seen_on_phone(browser, site):
-    """What a visit to a page at 360 pixels shows, by page; each is visited once."""
-    cache = {}
-
-    def look(address):
-        if address not in cache:
-            visitor = Visitor(browser, site)
-            page = visitor.open(address, width=360, height=740)
-            script = (Path(__file__).parent / "look.js").read_text()
-            cache[address] = page.evaluate(script) | {"problems": list(visitor.problems)}
-            visitor.close()
-        return cache[address]
-
-    return look
+def script():
+    """Read one of the scripts beside these tests."""
+    return lambda name: (SCRIPTS / f"{name}.js").read_text()
 
 
 @pytest.fixture(scope="session")
-def ledger_size(site):
-    """Number of claims stored in all notebooks of the site."""
-    outputs = [
-        output
-        for page in CHAPTERS
-        for cell in json.loads((site / "_sources" / page).with_suffix(".ipynb").read_text())[
-            "cells"
-        ]
-        for output in cell.get("outputs", [])
-    ]
-    return sum("claim" in output.get("metadata", {}).get("repro", {}) for output in outputs)
+def stored(site):
+    """Number of entries stored in all notebooks of the site, by kind, and of `stated` claims."""
+    counts = Counter()
+    for page in CHAPTERS:
+        notebook = json.loads((site / "_sources" / page).with_suffix(".ipynb").read_text("utf-8"))
+        for cell in notebook["cells"]:
+            for output in cell.get("outputs", []):
+                told = output.get("metadata", {}).get("repro", {})
+                counts["stated"] += len(told.get("paper", []))
+                if "entry" in told:
+                    counts[told["entry"]["kind"]] += 1
+    return counts

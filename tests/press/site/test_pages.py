@@ -61,9 +61,10 @@ class TestChapter:
         for link in page.select(".claim-table a"):
             assert "claim" in page.find(id=link["href"][1:])["class"]
 
-    def test_alternative_text_and_width(self, page):
+    def test_pictures_are_described_and_keep_their_width(self, page):
         image = page.select_one(".cell_output img")
         assert image["alt"] == ALT
+        assert {"dark-light", "repro-picture"} <= set(image["class"])
         assert "700" in image.get("style", "") + image.get("width", "")
 
     def test_paper_can_be_found_by_its_authors(self, built):
@@ -120,7 +121,7 @@ class TestBoard:
         assert [row["data-verdict"] for row in entries[:4]] == [
             "reproduced", "not at this scale", "contradicted", "out of reach",
         ]  # fmt: skip
-        assert words(entries[0].th) == "The paper says \\(z^2\\) <grows> 5 points (table 1) alpha"
+        assert words(entries[0].th) == "The paper says \\(z^2\\) <grows> 5 points (table 1) · alpha"
         assert [words(cell) for cell in entries[0].select("td")] == [
             "Here \\(z^2\\) grows by <five>",
             "5 points",
@@ -128,7 +129,10 @@ class TestBoard:
             "4 points: the wrong sign",
             "reproduced",
         ]
-        assert words(entries[3].td) == "out of reach no data & no time"
+        assert [words(cell) for cell in entries[3].select("td")] == [
+            "no data & no time",
+            "out of reach",
+        ]
 
     def test_evidence_of_a_claim_that_does_not_show(self, page):
         row = page.select(".scoreboard > table .scoreboard__entry")[1]

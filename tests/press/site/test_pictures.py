@@ -7,7 +7,7 @@ import pytest
 from small_site import ALT, PNG, chapter, picture
 
 from press.chapter import load
-from press.site.pictures import alternative_texts, pictures, thumbnail
+from press.site.pictures import Picture, pictures, thumbnail
 
 
 @pytest.fixture
@@ -35,8 +35,18 @@ def test_a_cell_without_tag_or_picture_gives_no_thumbnail(stored):
     assert thumbnail(stored(notebook)) is None
 
 
-def test_pictures_keep_their_text(stored):
-    one = stored(chapter())
-    [found] = pictures(one.code[0])
-    assert found.png == b64decode(PNG)
-    assert list(alternative_texts(one).values()) == [ALT]
+def test_a_picture_drawn_for_the_gallery_comes_first(stored):
+    notebook = chapter()
+    notebook.cells[2].outputs.append(picture("small", thumbnail=True))
+    assert thumbnail(stored(notebook)).alt == "small"
+
+
+def test_pictures_keep_what_is_told_of_them(stored):
+    notebook = chapter()
+    notebook.cells[1].outputs.append(picture("lines", kind="drawing"))
+    found = pictures(stored(notebook).code[0])
+    assert found == [
+        Picture(b64decode(PNG), ALT, "picture", False),
+        Picture(b64decode(PNG), "lines", "drawing", False),
+    ]
+    assert found[1].classes == ["dark-light", "repro-drawing"]
