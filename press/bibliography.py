@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from pybtex.database import Entry, Person, parse_file
+from pybtex.database import Entry, Person
+from pybtex.database.input.bibtex import Parser
 from pybtex.exceptions import PybtexError
 from pybtex.richtext import Text
 
@@ -59,7 +60,7 @@ def entries(path: Path) -> Mapping[str, Entry]:
 def _entries(path: Path, stamp: int) -> Mapping[str, Entry]:
     """Read all entries; `stamp` changes with the file, so that an old result is not taken."""
     try:
-        return parse_file(str(path), bib_format="bibtex").entries
+        return Parser(encoding="utf-8").parse_file(str(path)).entries
     except PybtexError as error:
         raise BookError(f"{path.name} is not valid BibTeX: {error}. Correct it first.") from error
 
@@ -168,4 +169,4 @@ def full_name(person: Person) -> str:
 
 def plain(latex: str) -> str:
     """Write BibTeX text without its LaTeX: braces gone, accents composed, one line."""
-    return " ".join(Text.from_latex(latex).render_as("text").split())
+    return " ".join(str(Text.from_latex(latex)).split())

@@ -18,7 +18,10 @@ from press.markdown import EQUATION_TAG, Link
 INSTEAD = (
     (re.compile(r"^\{cite"), 'Cite with a link, `[Li et al. (2016)](https://... "key")`.'),
     (re.compile(r"^\{eq\}"), "Refer with a link, `[(name)](#eq-SLUG-name)`."),
-    (re.compile(r"^\$\$ \(|^\\"), "Name the formula `\\tag{name}` and refer to `#eq-SLUG-name`."),
+    (
+        re.compile(r"^\$\$ \(|^\\(?!begin)"),
+        "Name the formula `\\tag{name}` and refer to `#eq-SLUG-name`.",
+    ),
     (re.compile(r"^\\begin"), "Put it between `$$`, as `aligned`."),
     (re.compile(""), "Write it in plain Markdown."),
 )
