@@ -20,7 +20,7 @@ def tessellation(t: int) -> np.ndarray:
     positive x). The order is fixed: the six axes of the icosahedron come first.
 
     Args:
-        t: 1 to 8.
+        t: 1 to 8, a whole number.
 
     Returns:
         float64 (N, 3), unit vectors, N = (10 * 4**(t - 1) + 2) / 2: 6, 21, 81, 321, 1281, ...
@@ -28,13 +28,39 @@ def tessellation(t: int) -> np.ndarray:
     Raises:
         ValueError: `t` is not a whole number from 1 to 8.
     """
-    if t not in range(1, FINEST + 1):
+    if not isinstance(t, int | np.integer) or not 1 <= t <= FINEST:
         raise ValueError(f"tessellation: t must be a whole number from 1 to {FINEST}, got {t!r}")
     v, f = _icosahedron()
     for _ in range(t - 1):
         v, f = _subdivide(v, f)
     x, y, z = np.round(v, 9).T
     return v[(z > 0) | ((z == 0) & ((y > 0) | ((y == 0) & (x > 0))))]
+
+
+def lines(caller: str, u: np.ndarray) -> np.ndarray:
+    """Unit vectors (K, 3), checked.
+
+    Args:
+        caller: whom the error names.
+        u: what it was given.
+
+    Returns:
+        float64 (K, 3).
+
+    Raises:
+        ValueError: another shape, NaN or infinity, or a length other than 1.
+    """
+    u = np.asarray(u, dtype=float)
+    if u.ndim != 2 or u.shape[1] != 3:
+        raise ValueError(f"{caller}: expected u of shape (K, 3), got {u.shape}")
+    length = np.linalg.norm(u, axis=1)
+    wrong = np.flatnonzero(~(np.abs(length - 1) < 1e-6))  # NaN is wrong as well
+    if len(wrong):
+        raise ValueError(
+            f"{caller}: expected unit vectors, but u[{wrong[0]}] has length {length[wrong[0]]:g}; "
+            "divide each by its length"
+        )
+    return u
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +93,7 @@ def draw_lines(
     cap: float = 0.0,
     turn: float = 0.0,
     tilt: float = 25.0,
-    alarm: str | None = None,
+    closest: str | None = None,
     ink: str = "#767d86",
 ) -> None:
     """Draw lines as dots on the visible half of a sphere, each with a round cap.
@@ -80,15 +106,13 @@ def draw_lines(
             two lines the caps just touch.
         turn: rotation about the vertical axis, degrees.
         tilt: how far the vertical axis leans to the viewer, degrees.
-        alarm: colour of the arc between the closest two lines; None draws none.
+        closest: colour of the arc between the closest two lines; None draws none.
         ink: colour of the outline.
 
     Raises:
-        ValueError: `u` is not an array (K, 3), or there are not K colours.
+        ValueError: `u` does not hold unit vectors (K, 3), or there are not K colours.
     """
-    u = np.asarray(u, dtype=float)
-    if u.ndim != 2 or u.shape[1] != 3:
-        raise ValueError(f"draw_lines: expected u of shape (K, 3), got {u.shape}")
+    u = lines("draw_lines", u)
     colours = [colours] * len(u) if isinstance(colours, str) else list(colours)
     if len(colours) != len(u):
         raise ValueError(f"draw_lines: {len(u)} lines but {len(colours)} colours")
@@ -100,8 +124,8 @@ def draw_lines(
         for centre in (p, -p) if cap else ():
             _cap(ax, centre, cap, colour)
         ax.plot(*p[:2], "o", color=colour, ms=3.5)
-    if alarm:
-        _arc(ax, seen, alarm)
+    if closest and len(u) > 1:
+        _arc(ax, seen, closest)
     ax.set(aspect="equal", xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
     ax.axis("off")
 
@@ -133,7 +157,7 @@ def _arc(ax: Axes, seen: np.ndarray, colour: str) -> None:
     """The great-circle arc between the two closest lines."""
     c = seen @ seen.T
     i, j = np.unravel_index(np.argmax(np.abs(c) - 2 * np.eye(len(c))), c.shape)
-    a, b = seen[i], seen[j] * np.sign(c[i, j])
+    a, b = seen[i], seen[j] * (-1 if c[i, j] < 0 else 1)
     for p, q in ((a, b), (-a, -b)):
         path = p + np.linspace(0, 1, 15)[:, None] * (q - p)
         path /= np.linalg.norm(path, axis=1, keepdims=True)

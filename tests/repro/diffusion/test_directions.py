@@ -34,7 +34,7 @@ def test_even_enough_to_average_with():
     assert np.allclose(u.T @ u / len(u), np.eye(3) / 3, atol=1e-12)
 
 
-@pytest.mark.parametrize("t", [0, 9, 2.5, "3"])
+@pytest.mark.parametrize("t", [0, 9, 2.5, 2.0, float("nan"), "3", None])
 def test_other_orders_are_refused(t):
     with pytest.raises(ValueError, match="whole number from 1 to 8"):
         tessellation(t)
@@ -50,7 +50,7 @@ def ax():
 @pytest.mark.parametrize("turn", [0, 90, 200])
 def test_every_line_is_drawn_inside_the_outline(ax, turn):
     u = tessellation(2)
-    draw_lines(ax, u, "red", cap=0.2, turn=turn, alarm="blue")
+    draw_lines(ax, u, "red", cap=0.2, turn=turn, closest="blue")
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert len(dots) == len(u)
     for line in ax.lines:
@@ -62,7 +62,7 @@ def test_every_line_is_drawn_inside_the_outline(ax, turn):
 def test_the_arc_joins_the_closest_lines(ax):
     angle = 0.3
     u = np.array([[0, 0, 1.0], [0, np.sin(angle), np.cos(angle)], [1, 0, 0]])
-    draw_lines(ax, -u, ["red", "green", "blue"], alarm="black")
+    draw_lines(ax, -u, ["red", "green", "blue"], closest="black")
     lengths = []
     for line in ax.lines:
         x, y = line.get_data()
@@ -73,8 +73,29 @@ def test_the_arc_joins_the_closest_lines(ax):
     assert lengths == pytest.approx([angle], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "u",
+    [
+        np.eye(3),
+        np.eye(3)[:1],
+        np.eye(3)[:0],
+        np.eye(3)[[0, 0, 1]],
+        np.array([[0, 0, 1.0]] * 2) * [[1], [-1]],
+    ],
+    ids=["orthogonal", "one", "none", "the same twice", "a line and its negative"],
+)
+def test_any_set_of_lines_can_be_drawn(ax, u):
+    draw_lines(ax, u, "red", cap=0.1, closest="black")
+    assert sum(line.get_marker() == "o" for line in ax.lines) == len(u)
+    for line in ax.lines:
+        assert np.isfinite(line.get_data()).all()
+
+
 def test_wrong_shapes_are_explained(ax):
     with pytest.raises(ValueError, match=r"shape \(K, 3\)"):
         draw_lines(ax, np.zeros((3, 2)), "red")
+    for wrong in (np.nan, np.inf, 2.0):
+        with pytest.raises(ValueError, match=r"u\[1\] has length .*; divide"):
+            draw_lines(ax, np.diag([1, wrong, 1]), "red")
     with pytest.raises(ValueError, match="3 lines but 2 colours"):
         draw_lines(ax, np.eye(3), ["red", "blue"])
