@@ -25,7 +25,7 @@ INSTEAD = (
     (re.compile(r"^\\begin"), "Put it between `$$`, as `aligned`."),
     (re.compile(""), "Write it in plain Markdown."),
 )
-AUTHOR_YEAR = re.compile(r"^\D+(?:, \d{4}| \(\d{4}\))$")
+AUTHOR_YEAR = re.compile(r"^[^\W\d_a-z]\D*(?:, \d{4}| \(\d{4}\))$")
 TAG_NAME = re.compile(r"[a-z][a-z0-9-]*")
 ENVIRONMENT = re.compile(r"\\(begin|end)\{(\w+\*?)\}")
 
