@@ -33,4 +33,4 @@ def test_a_part_shows_its_own_chapters(visitor):
     own = [page for page in CHAPTERS if page.startswith(folder + "/")]
     assert cards.count() == len(own)
     cards.first.click()
-    assert cards.page.locator(".chapter-card").is_visible()
+    cards.page.locator(".chapter-card").wait_for()
