@@ -54,8 +54,8 @@ FORGOTTEN = {"abs", "sqrt", "exp", "log", "round", "floor", "detach", "copy", "d
 FORGOTTEN |= {"reversed", "square", "normalise", "normalize", "permute", "conj"}
 #: Functions whose arguments may stand in either order.
 SYMMETRIC = {"min", "max", "minimum", "maximum", "hypot", "equal", "isclose", "allclose"}
-#: Keywords that change nothing where the method is right.
-GUARDS = {"strict", "rtol", "atol", "xtol", "dtype"}
+#: Keywords that guard a result or say how exactly it is wanted; nothing else depends on them.
+GUARDS = {"strict", "dtype", "rtol", "atol", "xtol", "ftol", "tol", "maxiter"}
 #: Parts of the tree that say something to readers or linters and compute nothing.
 SILENT = ("annotation", "returns", "decorator_list", "type_comment", "type_params")
 

@@ -48,6 +48,30 @@ def test_objective_weighs_shells_and_union(chapter):
     assert chapter.objective(shells[:1]) == pytest.approx(slow_separation(shells[0]))
 
 
+def test_the_objective_in_degrees_has_equal_weights_by_default(chapter):
+    shells = [np.eye(3), lines(1, 5)]
+    mean = (90 + np.degrees(slow_separation(shells[1]))) / 2
+    union = np.degrees(slow_separation(np.concatenate(shells)))
+    assert chapter.degrees(shells) == pytest.approx((mean + union) / 2)
+    assert chapter.degrees(shells, w=1) == pytest.approx(mean)
+    assert chapter.degrees(shells, w=0) == pytest.approx(union)
+    assert chapter.objective(shells) == pytest.approx(np.radians(mean + union) / 2)
+
+
+def test_lines_are_bounded_as_twice_as_many_points(chapter):
+    expected = [chapter.theta_ub(n) for n in (6, 10, 16)]
+    assert chapter.bounds([3, 5]).tolist() == pytest.approx(expected)
+
+
+def test_equal_and_opposite_directions_have_a_finite_slope(chapter):
+    u = np.array([[0, 0, 1.0], [0, 0, 1.0], [0, 0, -1.0], [0, 0.6, 0.8]])
+    angle, factor = chapter.pair_angles(u, np.array([0, 0, 0]), np.array([1, 2, 3]))
+    assert angle == pytest.approx([0, 0, np.arccos(0.8)], abs=2e-6)
+    assert np.isfinite(factor).all()
+    assert np.sign(factor).tolist() == [-1, 1, -1]
+    assert factor[2] == pytest.approx(-1 / 0.6)
+
+
 @pytest.mark.parametrize(("n", "degrees"), [(4, 109.4712), (6, 90.0), (12, 63.4349)])
 def test_bound_is_attained_by_the_regular_solids(chapter, n, degrees):
     assert np.degrees(chapter.theta_ub(n)) == pytest.approx(degrees, abs=1e-4)
@@ -58,6 +82,41 @@ def test_isc_takes_the_farthest_candidate_each_time(chapter):
     for k in range(1, 8):
         worst = np.abs(X81 @ u[:k].T).max(axis=1)
         assert np.abs(u[k] @ u[:k].T).max() == pytest.approx(worst.min(), abs=1e-12)
+
+
+def slow_order(x, K, w, home):
+    """The incremental order with loops: each candidate's angle to its shell and to all."""
+    order = [(0, 0)]
+
+    def angle(i, chosen):
+        return min([np.arccos(min(1, abs(x[i] @ x[j]))) for j in chosen], default=np.pi / 2)
+
+    while len(order) < sum(K):
+        best = None
+        for i in range(len(x)):
+            for s in range(len(K)):
+                own = [j for shell, j in order if shell == s]
+                waits = len(order) < len(K) and s != len(order)
+                if waits or len(own) == K[s] or (home is not None and home[i] != s):
+                    continue
+                score = (1 - w) * angle(i, [j for _, j in order]) + w * angle(i, own)
+                if best is None or score > best[0] + 1e-9:
+                    best = score, s, i
+        order.append(best[1:])
+    return order
+
+
+@pytest.mark.parametrize("w", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("K", [[5], [3, 4], [2, 4, 3]])
+@pytest.mark.parametrize("bound", [False, True])
+def test_an_incremental_order_is_that_of_a_slow_loop(chapter, K, w, bound):
+    x = lines(sum(K), 40)
+    home = np.arange(40) % len(K) if bound else None
+    assert chapter.isc_order(x, K, w, home) == slow_order(x, K, w, home)
+    if not bound:
+        shells = chapter.isc(x, K, w)
+        expected = [x[[i for s, i in slow_order(x, K, w, None) if s == k]] for k in range(len(K))]
+        assert all(np.array_equal(*pair) for pair in zip(shells, expected, strict=True))
 
 
 @pytest.mark.parametrize("method", ["isc", "imoc"])
@@ -76,32 +135,99 @@ def test_imoc_beats_its_guarantee_and_respects_the_bound(chapter, K):
     assert chapter.separation(u) <= chapter.theta_ub(2 * K) + 1e-9
 
 
-def slow_trial(x, theta, K, delta):
-    """One trial of one shell, with loops over sets of candidates."""
-    near = [{j for j in range(len(x)) if abs(x[i] @ x[j]) > np.cos(theta)} for i in range(len(x))]
-    chosen, covered = [0], set(near[0])
-    while len(chosen) < K:
-        free = [
-            i
-            for i in range(len(x))
-            if i not in covered and np.abs(x[i] @ x[chosen].T).max() > np.cos(theta + delta)
-        ]
-        if not free:
+def slow_trial(x, theta, K, delta, sign):
+    """One trial with loops over sets of candidates; a row is a shell, or the union (last)."""
+    S, shells = len(K), [[] for _ in K]
+    C = np.abs(x @ x.T)
+
+    def near(row, i):
+        return {j for j in range(len(x)) if C[i, j] > np.cos(theta[row])}
+
+    for n in range(sum(K)):
+        union, best = [i for shell in shells for i in shell], None
+        for row in [S] if n < S else [s for s in range(S) if len(shells[s]) < K[s]]:
+            own = shells[row] if row < S else union
+            others = [i for i in union if i not in own]
+            hidden = set().union(*(near(row, i) for i in own), *(near(S, i) for i in union))
+            for i in range(len(x)):
+                reached = any(C[i, j] > np.cos(theta[row] + delta) for j in own) or any(
+                    C[i, j] > np.cos(theta[S] + delta) for j in others
+                )
+                if i in hidden or not (reached or n == i == 0):
+                    continue
+                score = sign * len(near(row, i) & hidden)
+                if best is None or score > best[0]:
+                    best = score, n if n < S else row, i
+        if best is None:
             return None
-        best = max(free, key=lambda i: (len(near[i] & covered), -i))
-        chosen.append(best)
-        covered |= near[best]
-    return chosen
+        shells[best[1]].append(best[2])
+    return shells
 
 
-@pytest.mark.parametrize("theta", [0.2, 0.33, 0.47, 0.61])
-def test_a_trial_is_that_of_a_slow_loop(chapter, theta):
-    for K in (5, 10, 15):
-        got = chapter.moc(chapter.cosines(X81, X81), [theta, theta], [K], 0.3)
-        expected = slow_trial(X81, theta, K, 0.3)
-        assert (got is None) == (expected is None)
-        if got is not None:
-            assert got[0] == expected
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("K", [[5], [10], [15], [3, 4], [2, 5, 3]])
+def test_a_trial_is_that_of_a_slow_loop(chapter, K, sign):
+    C, found = chapter.cosines(X81, X81), 0
+    for share in (0.3, 0.45, 0.6, 0.75, 0.9):
+        theta = share * chapter.bounds(K)
+        for delta in (0.08, 0.3):
+            got = chapter.moc(C, theta, K, delta, sign)
+            assert got == slow_trial(X81, theta, K, delta, sign)
+            found += got is not None
+    assert 0 < found < 10  # both endings are tried
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("K", [[6], [3, 4]])
+def test_imoc_is_the_last_success_of_a_bisection(chapter, monkeypatch, K, sign):
+    """Trials at shares of the bounds, halving the interval in which the last success lies."""
+    trials, moc = [], chapter.moc
+
+    def spied(C, theta, K, delta, sign):
+        trials.append((theta / chapter.bounds(K), moc(C, theta, K, delta, sign)))
+        assert np.array_equal(C, chapter.cosines(X81, X81))
+        return trials[-1][1]
+
+    monkeypatch.setitem(chapter.imoc.__globals__, "moc", spied)
+    got = chapter.imoc(X81, K, sign)
+    low, high, last = 0.0, 1.0, None
+    for share, shells in trials:
+        assert share == pytest.approx((low + high) / 2)
+        low, high = (low, share[0]) if shells is None else (share[0], high)
+        last = shells or last
+    assert 0.5e-4 * high < high - low <= 1e-4 * high
+    assert all(np.array_equal(u, X81[i]) for u, i in zip(got, last, strict=True))
+
+
+def gains(shells, x, k, i):
+    """What moving line k to x[i] adds to its smallest angle in the union, and in its shell."""
+    u = np.concatenate(shells)
+    home = np.repeat(np.arange(len(shells)), [len(v) for v in shells])
+
+    def smallest(v, others):
+        return min(np.arccos(min(1, abs(v @ u[j]))) for j in others)
+
+    everywhere = [j for j in range(len(u)) if j != k]
+    inside = [j for j in everywhere if home[j] == home[k]]
+    return [smallest(x[i], group) - smallest(u[k], group) for group in (everywhere, inside)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_move_is_the_best_of_all_and_the_last_leaves_none(chapter, seed):
+    x, shells = lines(seed + 10, 30), [lines(seed, 4), lines(seed + 5, 5)]
+
+    def best(shells):
+        moves = [(gains(shells, x, k, i), k, i) for k in range(9) for i in range(30)]
+        return max(((sum(g), k, i) for g, k, i in moves if min(g) > 0), default=(0, 0, 0))
+
+    gain, k, i = best(shells)
+    assert gain > 1e-6
+    expected = np.concatenate(shells)
+    expected[k] = x[i]
+    assert np.array_equal(np.concatenate(chapter.one_opt(shells, x, moves=1)), expected)
+    moved = chapter.one_opt(shells, x)
+    assert [len(u) for u in moved] == [4, 5]
+    assert best(moved)[0] < 1e-6
 
 
 @settings(deadline=None, max_examples=8)
@@ -140,17 +266,30 @@ def test_cnlo_finds_the_icosahedron(chapter):
     assert np.degrees(chapter.separation(u)) == pytest.approx(63.4349, abs=1e-2)
 
 
-def test_subsets_of_two_shells_match_exhaustive_search(chapter):
-    x = lines(5, 8)
+@pytest.mark.parametrize(("w", "degrees"), [(1, 90.0), (0, 63.4349), (0.5, (90 + 48.1897) / 2)])
+def test_cnlo_weighs_shells_and_union(chapter, w, degrees):
+    """Two shells of three: orthogonal ones are best alone, the icosahedron together.
+
+    With equal weights two orthogonal shells, one turned by 60 degrees about the diagonal of the
+    other, whose nearest lines have the cosine 2/3.
+    """
+    refined = chapter.cnlo(chapter.isc(X81, [3, 3], w), w)
+    assert chapter.degrees(refined, w) == pytest.approx(degrees, abs=0.05)
+
+
+@pytest.mark.parametrize("w", [0.1, 0.5, 0.9, 1])
+@pytest.mark.parametrize("seed", [5, 6])
+def test_subsets_of_two_shells_match_exhaustive_search(chapter, seed, w):
+    x = lines(seed, 8)
     best = max(
-        chapter.objective([x[list(a)], x[list(b)]])
+        chapter.objective([x[list(a)], x[list(b)]], w)
         for a in combinations(range(8), 3)
         for b in combinations(sorted(set(range(8)) - set(a)), 2)
     )
-    masks = chapter.subsets([x, x], [3, 2])
+    masks = chapter.subsets([x, x], [3, 2], w)
     assert [int(mask.sum()) for mask in masks] == [3, 2]
     assert not (masks[0] & masks[1]).any()
-    assert chapter.objective([x[mask] for mask in masks]) == pytest.approx(best, abs=1e-6)
+    assert chapter.objective([x[mask] for mask in masks], w) == pytest.approx(best, abs=1e-6)
 
 
 def test_a_subset_that_highs_loses_after_presolve_is_found(chapter):
