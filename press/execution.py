@@ -186,6 +186,7 @@ def _client(
         env=isolation.environment,
         # The kernel's own stderr holds start-up notices only; that of a cell comes as output.
         stderr=subprocess.DEVNULL,
+        cleanup_kc=True,  # the kernel ends here, though its manager is ours
     ):
         yield client
 

@@ -1,5 +1,7 @@
 """Executing notebooks: every way a cell can end is told apart, and told as soon as it ends."""
 
+import os
+
 import nbformat
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -96,6 +98,13 @@ def test_outputs_are_replaced(tmp_path):
     assert ([output.text for output in text], empty) == (["1\n2\n"], [])
     assert value[0].data["text/plain"] == "3"
     assert len(notebook.cells) == 4
+
+
+def test_the_kernel_has_ended():
+    notebook = new_notebook(cells=[new_code_cell("import os\nprint(os.getpid())")])
+    execute(notebook)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(notebook.cells[0].outputs[0].text), 0)
 
 
 def test_a_failing_cell_is_named():
