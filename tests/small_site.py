@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup, Tag
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from repro import chapters
 from repro.claims import Ledger, Stated, Varied, at_least, at_most, equals
@@ -190,7 +191,7 @@ def write_book(root: Path, patch: pytest.MonkeyPatch) -> Path:
 def build(root: Path) -> tuple[Path, str]:
     """Build the site in a folder beside the book; that folder, and the warnings."""
     out, log = root.parent / "out", root.parent / "warnings.txt"
-    with log.open("w") as warnings:
+    with log.open("w") as warnings, docutils_namespace():
         trees = root.parent / "trees"
         Sphinx(root, None, out, trees, "html", SETTINGS, None, warnings).build()
     return out, log.read_text()

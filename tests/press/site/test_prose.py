@@ -5,6 +5,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 CELLS = (
     """\
@@ -67,7 +68,7 @@ def built(root, *extensions, **settings):
         "myst_heading_anchors": 3,
         **settings,
     }
-    with log.open("w") as warnings:
+    with log.open("w") as warnings, docutils_namespace():
         site = Sphinx(
             root, None, out, root.parent / "trees", "html", configuration, None, warnings
         )  # fmt: skip
