@@ -1,7 +1,7 @@
 """Shared package of "Thirty-Three Papers, Reproduced".
 
 Importing it first, before NumPy and torch, caps threads and instruction sets so that the same
-seed gives the same numbers on every machine (see :mod:`repro.determinism`). It loads neither
+seed gives the same numbers on every machine (see `repro.determinism`). It loads neither
 torch nor any other large library.
 """
 

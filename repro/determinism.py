@@ -40,8 +40,8 @@ def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
             x86 processor is taken to have AVX2, as all made since 2013 do.
 
     Returns:
-        False on other architectures and on x86 processors that do not list ``avx2``: torch
-        obeys ``ATEN_CPU_CAPABILITY=avx2`` unchecked and would crash there.
+        False on other architectures and on x86 processors that do not list `avx2`: torch
+        obeys `ATEN_CPU_CAPABILITY=avx2` unchecked and would crash there.
     """
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False

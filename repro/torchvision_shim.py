@@ -1,8 +1,8 @@
 """Makes torchvision importable beside a CPU-only torch.
 
 The registry has torchvision as a CUDA build only. Beside a CPU-only torch its compiled
-operators do not load, and ``import torchvision`` fails because ``torchvision::nms`` and
-``torchvision::qnms`` are unknown. Declaring the two is enough for all the rest of it.
+operators do not load, and `import torchvision` fails because `torchvision::nms` and
+`torchvision::qnms` are unknown. Declaring the two is enough for all the rest of it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _kept = []  # a library's operators vanish with it
 
 
 def ensure() -> bool:
-    """Make ``import torchvision`` work; does nothing where its compiled operators load.
+    """Make `import torchvision` work; does nothing where its compiled operators load.
 
     Returns:
-        Whether this call declared the operators. ``torch.ops.torchvision.nms`` then has a CPU
-        kernel; ``torchvision.ops`` still refuses its other compiled functions, with its own
+        Whether this call declared the operators. `torch.ops.torchvision.nms` then has a CPU
+        kernel; `torchvision.ops` still refuses its other compiled functions, with its own
         message.
 
     Raises:

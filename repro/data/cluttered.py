@@ -26,7 +26,7 @@ INK = (200, 256)
 
 @dataclass(frozen=True)
 class _Recipe:
-    """The arguments of :func:`cluttered_digits` that shape an image."""
+    """The arguments of `cluttered_digits` that shape an image."""
 
     size: int
     digit: tuple[int, int]
@@ -49,8 +49,8 @@ def cluttered_digits(
     """Real digits on real textures among distractors: a synthetic recognition task.
 
     Generator, in this order, for each image: a random window of a brick, grass or gravel
-    photograph, mirrored at random, as a dark background (grey levels 0..99); ``strokes``
-    straight lines, 1 to 3 pixels thick, and ``fragments`` 5x5 pieces of other 8x8 digits,
+    photograph, mirrored at random, as a dark background (grey levels 0..99); `strokes`
+    straight lines, 1 to 3 pixels thick, and `fragments` 5x5 pieces of other 8x8 digits,
     enlarged like a digit, anywhere, each of one random level 60..119; on top of all one whole
     digit, enlarged bilinearly to a random size, of one random level 200..255. Training and
     test images use different handwritten digits and different parts of the photographs.
@@ -58,8 +58,8 @@ def cluttered_digits(
     Args:
         n_train: number of training images, 1 or more.
         n_test: number of test images, 1 or more.
-        size: height and width in pixels, from ``digit[1]`` to 172.
-        seed: chooses everything random, and the digits' split (:func:`repro.data.digits`).
+        size: height and width in pixels, from `digit[1]` to 172.
+        seed: chooses everything random, and the digits' split (`repro.data.digits`).
         digit: smallest and largest side of the enlarged digit in pixels, 8 or more.
         shift: largest distance in pixels, along each axis, of the digit's box from the middle
             of the image, 0 or more; None lets it lie anywhere, which is much harder to learn.
@@ -68,14 +68,15 @@ def cluttered_digits(
 
     Returns:
         Images float32 (N, 1, size, size), multiples of 1/255 in [0, 1]; labels int64 (N,) in
-        0..9. ``extras`` holds, with ``_train`` and ``_test`` appended: ``box`` (N, 3), top, left
-        and side of the digit in pixels; ``digit`` (N,), its row in scikit-learn's table;
-        ``texture`` (N, 3), number in :data:`TEXTURES`, first row and column of the window.
+        0..9. `extras` holds, with `_train` and `_test` appended: `box` (N, 3), top, left
+        and side of the digit in pixels; `digit` (N,), its row in scikit-learn's table;
+        `texture` (N, 3), number in `TEXTURES`, first row and column of the window.
 
     Raises:
         ValueError: a number or size outside the ranges above.
 
-    Source: digits from scikit-learn (UCI, CC BY 4.0); textures from scikit-image (CC0).
+    Source:
+        Digits from scikit-learn (UCI, CC BY 4.0); textures from scikit-image (CC0).
     """
     recipe = _Recipe(size, digit, shift, fragments, strokes)
     _check(n_train, n_test, recipe)
@@ -88,8 +89,10 @@ def cluttered_digits(
     return Split(*parts["train"][:2], *parts["test"][:2], extras)
 
 
-def _compose(rng, rows, n, columns, recipe):
-    """Images, labels and ground truth of one part (see :func:`cluttered_digits`)."""
+def _compose(
+    rng: np.random.Generator, rows: np.ndarray, n: int, columns: tuple[int, int], recipe: _Recipe
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Images, labels and ground truth of one part (see `cluttered_digits`)."""
     counts, labels = table()
     image, texture = _backgrounds(rng, n, recipe.size, columns)
     for _ in range(recipe.strokes):
@@ -105,7 +108,9 @@ def _compose(rng, rows, n, columns, recipe):
     return x, labels[chosen], {"box": box, "digit": chosen, "texture": texture}
 
 
-def _backgrounds(rng, n, size, columns):
+def _backgrounds(
+    rng: np.random.Generator, n: int, size: int, columns: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Windows (n, size, size) of 0..BACKGROUND - 1, and where they come from (n, 3)."""
     photos = np.stack([pixels(packaged("skimage", f"data/{name}.png")) for name in TEXTURES])
     which = rng.integers(len(TEXTURES), size=n)
@@ -119,7 +124,9 @@ def _backgrounds(rng, n, size, columns):
     return window * BACKGROUND // 256, np.stack([which, top, left], axis=1)
 
 
-def _boxes(rng, n, recipe, shift=None):
+def _boxes(
+    rng: np.random.Generator, n: int, recipe: _Recipe, shift: int | None = None
+) -> np.ndarray:
     """Random squares (n, 3), top, left and side, inside the image, near its middle if asked."""
     side = rng.integers(recipe.digit[0], recipe.digit[1] + 1, size=(n, 1))
     low, high = np.zeros_like(side), recipe.size - side
@@ -128,14 +135,14 @@ def _boxes(rng, n, recipe, shift=None):
     return np.hstack([rng.integers(low, high + 1, size=(n, 2)), side])
 
 
-def _pieces(rng, counts):
+def _pieces(rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
     """The digits with all but a random 5x5 window set to zero, (n, 8, 8)."""
     corner = rng.integers(4, size=(len(counts), 2, 1))
     inside = (np.arange(8) >= corner) & (np.arange(8) < corner + 5)
     return counts * inside[:, 0, :, None] * inside[:, 1, None, :]
 
 
-def _enlarge(counts, box, size):
+def _enlarge(counts: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
     """Coverage (n, size, size) in 0..255 of 8x8 digits drawn bilinearly into their boxes.
 
     Interpolation is a product with hat weights in 64ths along each axis: counts of 0..16 times
@@ -145,8 +152,8 @@ def _enlarge(counts, box, size):
     return rows @ counts.astype(np.int32) @ cols.transpose(0, 2, 1) * 255 // 65536
 
 
-def _hats(start, side, size):
-    """Weights (n, size, 8) in 0..64 of source cells for pixels, for squares at ``start``."""
+def _hats(start: np.ndarray, side: np.ndarray, size: int) -> np.ndarray:
+    """Weights (n, size, 8) in 0..64 of source cells for pixels, for squares at `start`."""
     offset = np.arange(size) - start[:, None]
     centre = (2 * offset + 1) * 256 // side[:, None] - 32  # in 64ths of a source cell
     weights = np.maximum(0, 64 - np.abs(centre[:, :, None] - 64 * np.arange(8)))
@@ -154,7 +161,7 @@ def _hats(start, side, size):
     return (weights * inside[:, :, None]).astype(np.int32)
 
 
-def _stroke(rng, n, size):
+def _stroke(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     """Coverage (n, size, size), 0 or 255, of a random line in each image; a point draws none."""
     start, end = rng.integers(size, size=(2, n, 2, 1, 1))
     thickness = rng.integers(1, 3, size=(n, 1, 1))
@@ -166,13 +173,16 @@ def _stroke(rng, n, size):
     return 255 * (near & (along >= 0) & (along <= length2) & (length2 > 0))
 
 
-def _blend(rng, image, coverage, levels):
+def _blend(
+    rng: np.random.Generator, image: np.ndarray, coverage: np.ndarray, levels: tuple[int, int]
+) -> np.ndarray:
     """The image with ink of one random grey level a picture laid over it, rounded down."""
     ink = rng.integers(*levels, size=(len(image), 1, 1))
     return (image * (255 - coverage) + ink * coverage) // 255
 
 
 def _check(n_train: int, n_test: int, recipe: _Recipe) -> None:
+    """Complain about arguments of `cluttered_digits`."""
     low, high = recipe.digit
     asked = f"got {recipe}, n_train={n_train}, n_test={n_test}"
     rules = {

@@ -37,14 +37,15 @@ def hardi_voxels() -> Hardi:
 
     Returns:
         signal (10, 10, 10, 64), s0 (10, 10, 10), b (64,), u (64, 3). Some intensities in dark
-        voxels are small; all of ``s0`` are positive.
+        voxels are small; all of `s0` are positive.
 
     Raises:
         FileNotFoundError: DIPY is not installed, or its wheel lacks the files.
         ValueError: a file is not what this version of DIPY ships.
 
-    Source: ``small_64D`` in the wheel of DIPY (E. Garyfallidis et al., Dipy, a library for the
-    analysis of diffusion MRI data, Frontiers in Neuroinformatics 8:8, 2014), BSD 3-clause.
+    Source:
+        `small_64D` in the wheel of DIPY (E. Garyfallidis et al., Dipy, a library for the analysis
+        of diffusion MRI data, Frontiers in Neuroinformatics 8:8, 2014), BSD 3-clause.
     """
     import nibabel
 
@@ -84,14 +85,23 @@ def crossing_fibres(
         float64 (N, Q), the signal divided by the one without diffusion weighting, in (0, 1].
 
     Raises:
-        ValueError: an array of another shape, or a negative `b`.
+        ValueError: an array of another shape, directions that are not unit vectors, a negative
+            `b`, or an angle that is not finite.
 
-    Source: J. Cheng et al., IEEE Transactions on Medical Imaging 37:185-199, 2018, section IV-C.
+    Source:
+        J. Cheng et al., IEEE Transactions on Medical Imaging 37:185-199, 2018, section IV-C.
     """
-    if np.ndim(u) != 2 or np.shape(u)[1] != 3 or np.shape(rotations)[1:] != (3, 3) or b < 0:
+    shapes = np.ndim(u) == 2 and np.shape(u)[1] == 3 and np.shape(rotations)[1:] == (3, 3)
+    if not shapes or not b >= 0 or not np.isfinite(angle):
         raise ValueError(
-            "crossing_fibres: expected u (Q, 3), rotations (N, 3, 3) and b >= 0, "
-            f"got {np.shape(u)}, {np.shape(rotations)} and {b}"
+            "crossing_fibres: expected u (Q, 3), rotations (N, 3, 3), b >= 0 and a finite angle, "
+            f"got {np.shape(u)}, {np.shape(rotations)}, {b} and {angle}"
+        )
+    length = np.linalg.norm(u, axis=1)
+    if not (np.abs(length - 1) < 1e-6).all():
+        raise ValueError(
+            "crossing_fibres: expected unit vectors u, got lengths "
+            f"{length.min():g} to {length.max():g}; divide each by its length"
         )
     half = np.radians(angle) / 2
     fibres = [np.array([np.cos(half), sign * np.sin(half), 0]) for sign in (1, -1)]

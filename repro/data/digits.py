@@ -23,12 +23,13 @@ def digits(seed: int = 0) -> Split:
         seed: chooses the split.
 
     Returns:
-        Images float32 (N, 1, 8, 8) in [0, 1], labels int64 (N,) in 0..9. ``extras`` holds
-        ``index_train`` and ``index_test``, row numbers in scikit-learn's table.
+        Images float32 (N, 1, 8, 8) in [0, 1], labels int64 (N,) in 0..9. `extras` holds
+        `index_train` and `index_test`, row numbers in scikit-learn's table.
 
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
-    Learning Repository, 1998 (doi 10.24432/C50P49), CC BY 4.0; scikit-learn's ``load_digits``
-    is its test file of 1797 images. No image is synthetic.
+    Source:
+        E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+        Repository, 1998 (doi 10.24432/C50P49), CC BY 4.0; scikit-learn's `load_digits` is its test
+        file of 1797 images. No image is synthetic.
     """
     counts, labels = table()
     train, test = _stratified(labels, N_TEST, np.random.default_rng(seed))

