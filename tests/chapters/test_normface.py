@@ -123,6 +123,71 @@ def test_normalise_and_its_gradient(chapter):
     assert torch.isfinite(zero.grad).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e-2, 1.0, 300.0, 6e4])
+def test_normalise_gives_unit_vectors_in_every_type(chapter, dtype, size):
+    x = size * torch.tensor([[1.0, -0.5, 0.25, 1.0]] * 2).to(dtype)
+    unit = chapter.normalise(x)
+    exact = x.double() / (x.double().square().sum(1, keepdim=True) + 1e-6).sqrt()
+    assert unit.dtype == dtype
+    assert torch.allclose(unit.double(), exact, atol=torch.finfo(dtype).eps)
+
+
+def test_normalise_takes_integers(chapter):
+    assert torch.allclose(chapter.normalise(torch.tensor([3, 4])), torch.tensor([0.6, 0.8]))
+
+
+def test_normalise_follows_its_formula_along_the_last_axis(chapter, dtype):
+    x = torch.tensor([[[3.0, 4.0], [1e-3, 0.0]], [[0.0, 0.0], [-5.0, 12.0]]], dtype=dtype)
+    expected = [[[0.6, 0.8], [0.5**0.5, 0.0]], [[0.0, 0.0], [-5 / 13, 12 / 13]]]
+    torch.testing.assert_close(chapter.normalise(x), torch.tensor(expected, dtype=dtype))
+    torch.testing.assert_close(chapter.Unit()(x), chapter.normalise(x))
+    quarter = torch.tensor([[0.1]], dtype=dtype)
+    assert chapter.normalise(quarter, eps=0.03).item() == pytest.approx(0.5)
+
+
+def test_agents_start_as_unit_vectors_at_scale_one(chapter):
+    torch.manual_seed(0)
+    head = chapter.Agents(3, 5)
+    assert head.W.shape == (5, 3)
+    assert torch.allclose(head.W.norm(dim=1), torch.ones(5), atol=1e-4)
+    assert len(head.W.unique(dim=0)) == 5
+    assert head.scale.item() == 1
+    assert not head.scale.requires_grad
+
+
+def test_margins_are_those_of_the_paper_by_default(chapter):
+    f, W, y = random_case(5, torch.float64)
+    cosine, labels = cosines(chapter, f, W), torch.arange(len(f)) % 2
+    assert chapter.c_contrastive(cosine, y) == chapter.c_contrastive(cosine, y, 1.0)
+    assert chapter.c_contrastive(cosine, y) != chapter.c_contrastive(cosine, y, 1.1)
+    assert chapter.c_triplet(cosine, y) == chapter.c_triplet(cosine, y, 0.8)
+    assert chapter.c_triplet(cosine, y) != chapter.c_triplet(cosine, y, 0.9)
+    unit = chapter.normalise(f)
+    assert chapter.triplet(unit, labels) == chapter.triplet(unit, labels, 0.8)
+    assert chapter.triplet(unit, labels) != chapter.triplet(unit, labels, 0.9)
+
+
+def test_a_single_active_triplet_counts_once(chapter):
+    """Anchor 0 is nearer to its own person than to the other; anchor 1 is not."""
+    angle = torch.tensor([0.0, 1.0, 1.8], dtype=torch.float64)
+    f, y = torch.stack([angle.cos(), angle.sin()], 1), torch.tensor([0, 0, 1])
+    own, other = 2 - 2 * math.cos(1.0), 2 - 2 * math.cos(0.8)
+    assert chapter.triplet(f, y, margin=0.1).item() == pytest.approx(0.1 + own - other)
+    assert chapter.triplet(f, torch.tensor([0, 1, 2])).item() == 0  # nobody twice: no triplet
+
+
+def test_a_perceptron_has_the_widths_asked_for(chapter):
+    torch.manual_seed(0)
+    net, x = chapter.perceptron(4, 6, 5, 3).eval(), torch.randn(7, 2, 2)
+    kinds = "Flatten Linear BatchNorm1d PReLU Linear BatchNorm1d PReLU Linear"
+    assert [type(layer).__name__ for layer in net] == kinds.split()
+    shapes = [tuple(p.shape) for p in net.parameters()]
+    assert shapes == [(6, 4), (6,), (6,), (1,), (5, 6), (5,), (5,), (1,), (3, 5), (3,)]
+    assert net(x).shape == (7, 3)
+    assert [type(layer).__name__ for layer in chapter.perceptron(4, 3)] == ["Flatten", "Linear"]
+
+
 @pytest.mark.parametrize("learn", [True, False])
 def test_the_scale_learns_only_if_asked(chapter, learn):
     head = chapter.Agents(3, 4, scale=10, learn=learn)
@@ -138,8 +203,27 @@ def test_pairs_are_counted_once(seed, N):
     person = torch.randint(4, (N,), generator=g)
     f = torch.randn(N, 3, generator=g)
     true, false = chapter.pairs(f @ f.T, person)
-    same = sum(int(person[i] == person[j]) for i in range(N) for j in range(i))
-    assert (len(true), len(true) + len(false)) == (same, N * (N - 1) // 2)
+    score = f @ f.T
+    for found, same in ((true, True), (false, False)):
+        expected = [
+            score[i, j].item()
+            for j in range(N)
+            for i in range(j)
+            if (person[i] == person[j]).item() == same
+        ]
+        assert sorted(found.tolist()) == sorted(expected)
+
+
+def test_the_threshold_of_tar_is_a_false_pair_that_does_not_count(chapter):
+    """True pairs at 0.7 and 0.9; false ones at 0, 0.2, 0.5 and, a tie, 0.7."""
+    score = torch.tensor([[0, 0.7, 0.2, 0.5], [0, 0, 0.7, 0], [0, 0, 0, 0.9], [0, 0, 0, 0]])
+    person = torch.tensor([0, 0, 1, 1])
+    true, false = chapter.pairs(score, person)
+    assert sorted(true.tolist()) == pytest.approx([0.7, 0.9])
+    assert sorted(false.tolist()) == pytest.approx([0, 0.2, 0.5, 0.7])
+    assert chapter.tar(score, person) == 0.5  # one in a hundred of four: the highest one
+    assert chapter.tar(score, person, far=0.5) == 1.0  # two of four: above 0.5
+    assert chapter.tar(score, person, far=0.3) == 0.5  # 1.2 of four: one
 
 
 @pytest.mark.parametrize("far", [0.002, 0.01, 0.2])
@@ -153,6 +237,8 @@ def test_tar_is_a_point_of_the_roc_curve(chapter, far):
     rates, hits, _ = roc_curve(labels, torch.cat([true, false]), drop_intermediate=False)
     strict = hits[rates < round(far * len(false)) / len(false) - 1e-12].max()
     assert chapter.tar(score, person, far) == pytest.approx(strict)
+    assert chapter.tar(score, person) == chapter.tar(score, person, 0.01)
+    assert chapter.tar(score, person) < chapter.tar(score, person, 0.02)
 
 
 def cosines(chapter, f, W):
