@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from repro.claims.measurement import STORED, ClaimError, Measurement, number
+from repro.claims.measurement import STORED, ClaimError, Measurement, gap, number
 from repro.claims.rule import Rule, bound, printed, tupled
 
 #: What a float that should equal another may differ by when the two are said to be close.
@@ -57,10 +57,9 @@ class Equals(Rule):
         """The largest distance of an element from what it should equal."""
         expected = Measurement.of(self.expected)
         if expected.shape == ():
-            ends = (measurement.low, measurement.high)
-            return float(max(abs(end - expected.low) for end in ends))
+            return max(abs(gap(end, expected.low)) for end in (measurement.low, measurement.high))
         pairs = zip(measurement.values, expected.values, strict=True)
-        return float(max(abs(got - want) for got, want in pairs))
+        return max(abs(gap(got, want)) for got, want in pairs)
 
     def step(self, measurement: Measurement) -> float:
         """A hundredth of what is expected; at least one for integers, a rounding error for floats.
@@ -118,7 +117,7 @@ class AtMost(Rule):
 
     def shortfall(self, measurement: Measurement) -> float:
         """How far the largest element exceeds the bound."""
-        return float(measurement.high - self.bound)
+        return gap(measurement.high, self.bound)
 
     def step(self, measurement: Measurement) -> float:
         """The bound; for the bound 0, the least difference."""
@@ -169,7 +168,7 @@ class AtLeast(Rule):
 
     def shortfall(self, measurement: Measurement) -> float:
         """How far the smallest element stays below the bound."""
-        return float(self.bound - measurement.low)
+        return gap(self.bound, measurement.low)
 
     def refutes(self, measurement: Measurement) -> bool:
         """Whether every element is below the bound."""
@@ -204,7 +203,7 @@ class Within(Rule):
 
     def shortfall(self, measurement: Measurement) -> float:
         """How far the worst element lies outside."""
-        return float(max(self.low - measurement.low, measurement.high - self.high))
+        return max(gap(self.low, measurement.low), gap(measurement.high, self.high))
 
     def refutes(self, measurement: Measurement) -> bool:
         """Whether all elements lie on one side of the range."""

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from repro.claims.measurement import ClaimError, Measurement, glimpse, number, stored_number
+from repro.claims.measurement import ClaimError, Measurement, gap, glimpse, number, stored_number
 from repro.claims.rules import AtMost, Improves, Rule
 
 #: Half the interval over seeds, times this, is how far a mean over seeds may move. Training that is
@@ -108,7 +108,7 @@ class Drift:
         """How far two measurements of one shape lie apart, as this band sees it."""
         if self.name == "seeds":
             return abs(one.mean - other.mean)
-        return float(max(abs(a - b) for a, b in zip(one.numbers, other.numbers, strict=True)))
+        return max(abs(gap(a, b)) for a, b in zip(one.numbers, other.numbers, strict=True))
 
 
 def absolute(by: float) -> Drift:

@@ -252,14 +252,15 @@ class Ledger:
         self, kind: str, id: Any, statement: Any, given: dict[str, Any], error: ClaimError
     ) -> ClaimError:
         """Show the refusal as a card and return the full error."""
-        rule = given["accept"]
+        rule, unit = given["accept"], given["unit"]
         rows = {
             "Rule": glimpse(rule),
-            "Measured": shown(rule, given["measured"]),
-            "Control": f"{shown(rule, given['control'])} ({given['control_is']})",
+            "Measured": shown(rule, given["measured"], unit),
+            "Control": f"{shown(rule, given['control'], unit)} ({given['control_is']})",
         }
         if given.get("positive") is not None:
-            rows["Positive"] = f"{shown(rule, given['positive'])} ({given['positive_is']})"
+            positive = shown(rule, given["positive"], unit)
+            rows["Positive"] = f"{positive} ({given['positive_is']})"
         data = {
             "text/html": cards.refused_card(str(statement), rows, str(error)),
             "text/plain": f"{kind} {id} | refused",

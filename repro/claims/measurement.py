@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,11 @@ def read_number(value: Any) -> Any:
     if stored_number(found) != value:
         raise ClaimError(f"expected a number, got the text {value!r}")
     return found
+
+
+def gap(one: bool | int | float, other: bool | int | float) -> float:
+    """One number minus the other, rounded once: 0 only if they are equal, large integers too."""
+    return float(Fraction(one) - Fraction(other))
 
 
 def glimpse(value: Any) -> str:

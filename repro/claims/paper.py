@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from repro.claims.measurement import ClaimError
-from repro.claims.texts import require_id, require_text
+from repro.claims.texts import gist, require_id, require_text
 
 #: Verdicts of a claim, best first.
 VERDICTS = ("reproduced", "consistent", "not at this scale", "contradicted")
@@ -52,10 +52,14 @@ def check_rows(rows: Iterable[Any]) -> list[Stated]:
     for row in rows:
         if not isinstance(row, Stated):
             raise ClaimError(f"the paper's claims are Stated(id, says, where) rows, got {row!r}")
-    for name in ("id", "says"):
-        counts = Counter(getattr(row, name) for row in rows)
-        if twice := [value for value, count in counts.items() if count > 1]:
-            raise ClaimError(f"the paper's claims give {name} {twice[0]!r} twice")
+    ids = Counter(row.id for row in rows)
+    if twice := [id for id, count in ids.items() if count > 1]:
+        raise ClaimError(f"the paper's claims give id {twice[0]!r} twice")
+    says = Counter(gist(row.says) for row in rows)
+    if again := [row for row in rows if says[gist(row.says)] > 1]:
+        raise ClaimError(
+            f"the table holds the same claim twice: {', '.join(row.id for row in again)}"
+        )
     return rows
 
 

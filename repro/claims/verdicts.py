@@ -60,11 +60,11 @@ def measurement(name: str, value: Any, rule: Rule) -> Measurement:
     return checked
 
 
-def shown(accept: Any, value: Any) -> str:
+def shown(accept: Any, value: Any, unit: Any) -> str:
     """A measurement as its rule sees it or, where that fails, as the object it is."""
     try:
         rule = checked_rule(accept)
-        return rule.describe(measurement("value", value, rule))
+        return rule.describe(measurement("value", value, rule), unit)
     except ClaimError:
         return glimpse(value)
 
@@ -191,8 +191,8 @@ def judge(
             f"a {kind} is judged by its number, and a truth value hides number and rule; pass the "
             "number, and accept= with the rule that made it true"
         )
-    evidence.judge_control(rule, verdict, measured, control)
     judge_verdict(rule, measured, verdict)
+    evidence.judge_control(rule, verdict, measured, control)
     band = drifts.check(drift, rule, measured, control)
     given = {"positive": positive, "positive_is": positive_is, "cause": cause}
     record |= _evidence(rule, band, verdict, measured, control, unit, given)
