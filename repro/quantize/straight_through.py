@@ -35,11 +35,11 @@ class StraightThrough(nn.Module):
             w: (K, ...).
 
         Returns:
-            (K, ...), on the grid exactly.
+            (K, ...), on the grid but for the last digit of far clipped weights.
         """
-        fixed = w.detach()
-        # Zero with the gradient of w comes last: w + (Q(w) - w) would round in narrow types.
-        return quantize_symmetric(fixed, self.bits, scale=self.scale).dequantize() + (w - fixed)
+        wide = w.to(self.scale.dtype)  # in a narrow type the two sums would leave the grid
+        quantized = quantize_symmetric(wide.detach(), self.bits, scale=self.scale).dequantize()
+        return (wide + (quantized - wide.detach())).to(w.dtype)
 
 
 def with_quantized_weights(network: nn.Module, widths: Sequence[int]) -> nn.Module:
