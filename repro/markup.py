@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -51,21 +49,6 @@ def inline(text: str) -> str:
     parts[::2] = [html.escape(part.replace("\\$", "$")) for part in parts[::2]]
     parts[1::2] = [typeset(formula) for formula in parts[1::2]]
     return "".join(parts)
-
-
-def shell() -> Any | None:
-    """Return the running IPython shell, or None outside IPython (which is never imported)."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
-
-
-def publish(rich: str, plain: str, metadata: dict[str, Any] | None = None) -> None:
-    """Display one output with HTML and plain text; does nothing outside IPython."""
-    if shell() is None:
-        return
-    from IPython.display import display
-
-    display({"text/html": rich, "text/plain": plain}, raw=True, metadata=metadata or {})
 
 
 @cache

@@ -1,113 +1,108 @@
-"""From a matplotlib figure to small, deterministic PNG and WebP bytes."""
+"""From a matplotlib figure to small PNG and WebP bytes, the same on every run."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
 
 import numpy as np
-from IPython import get_ipython
-from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
 CSS_PIXELS_PER_INCH = 100  # so that a figure of 7 inches takes the page's 700 pixels
-PALETTE_SIZE = 256  # the most colours a PNG palette holds
-VISIBLE_ERROR = 24  # of 255, at the 99th percentile of pixels: above, a palette shows in flat areas
-LARGE_PNG = 120_000  # bytes; above, a palette is the lesser evil
-_ROUNDS = 10  # of Lloyd's algorithm; more change nothing that can be seen
+SHARP_DPI = 200  # two device pixels per CSS pixel
+PALETTE_SIZES = (64, 256)  # colours; no PNG palette holds more than 256
+VISIBLE_ERROR = 24  # of 255, at the 99th percentile of pixels: above, flat areas show bands
+LARGE_PNG = 80_000  # bytes; above, fewer colours and then fewer pixels are the lesser evil
+_SETTLED = 500  # a palette is final when its last refinement moved no more pixels than that
 
 
 def draw_pixels(figure: Figure, dpi: float) -> Image.Image:
     """Draw a figure as pixels.
 
     Args:
-        figure: the figure; its background is kept as it is (transparent in the book's style).
+        figure: the figure; what is transparent in it becomes white.
         dpi: pixels per inch.
 
     Returns:
-        RGBA image of width_in * dpi x height_in * dpi pixels, rounded down.
+        RGB image of width_in * dpi x height_in * dpi pixels, rounded down.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
     buffer.seek(0)
-    return Image.open(buffer).convert("RGBA")
+    drawn = Image.open(buffer).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
 
 
-def reduce_colours(image: Image.Image, size: int = PALETTE_SIZE) -> tuple[Image.Image, float]:
-    """Find the palette of colours and opacities that suits an image best, and apply it.
-
-    Weighted k-means over the distinct colours, each multiplied by its opacity so that the colour
-    of an invisible pixel does not matter. (Pillow's octree for RGBA is coarser at smooth edges.)
+def reduce_colours(image: Image.Image, size: int) -> tuple[Image.Image, float]:
+    """Find the palette that suits an image, and apply it.
 
     Args:
-        image: RGBA image.
+        image: RGB image.
         size: entries of the palette, 2..256.
 
     Returns:
-        The image in mode P with `info["transparency"]`, and the error: the 99th percentile over
-        visible pixels of the largest channel difference, in 0..255.
+        The image in mode P, and the error: the 99th percentile over the pixels that are not white
+        of the largest channel difference, in 0..255.
     """
-    pixels = np.ascontiguousarray(np.asarray(image)).view(np.uint32).ravel()
-    packed, index, counts = np.unique(pixels, return_inverse=True, return_counts=True)
-    colours = packed.view(np.uint8).reshape(-1, 4).astype(np.float64)
-    visible = colours[:, 3] > 0
-    colours[:, :3] *= colours[:, 3:] / 255
-    centres, nearest = _cluster(colours, counts**0.75, size)
-    error = np.abs(centres[nearest] - colours).max(axis=1)[index][visible[index]]
-    opacity = np.rint(centres[:, 3])
-    rgb = np.rint(centres[:, :3] * 255 / np.maximum(centres[:, 3:], 1)).clip(0, 255)
-    reduced = Image.fromarray(nearest[index].astype(np.uint8).reshape(image.size[::-1]))
-    reduced.putpalette(rgb.astype(np.uint8).tobytes())
-    reduced.info["transparency"] = opacity.astype(np.uint8).tobytes()
+    reduced = image.quantize(
+        size, method=Image.Quantize.MAXCOVERAGE, kmeans=_SETTLED, dither=Image.Dither.NONE
+    )
+    before = np.asarray(image).astype(np.int16)
+    after = np.asarray(reduced.convert("RGB"))
+    error = np.abs(before - after).max(axis=-1)[(before < 255).any(axis=-1)]
     return reduced, float(np.quantile(error, 0.99)) if error.size else 0.0
 
 
-def _cluster(colours: np.ndarray, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """k-means from the most frequent colours: centres (<= size, 4) and nearest centre (n,)."""
-    centres = colours[np.argsort(-weights, kind="stable")[:size]]
-    nearest = _nearest(colours, centres)
-    for _ in range(_ROUNDS if len(colours) > size else 0):
-        mass = np.bincount(nearest, weights, len(centres))
-        used = mass > 0
-        for channel in range(4):
-            total = np.bincount(nearest, weights * colours[:, channel], len(centres))
-            centres[used, channel] = total[used] / mass[used]
-        nearest = _nearest(colours, centres)
-    return centres, nearest
+def to_png(figure: Figure) -> bytes:
+    """Draw a figure as PNG, two device pixels per CSS pixel where the size allows it.
 
+    Line art gets a palette. Photographs and smooth colour maps, where a palette shows, keep all
+    their colours, then get a palette, then fewer pixels, whatever first stays within `LARGE_PNG`.
 
-def _nearest(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Index of the nearest centre for every colour, in blocks that stay small in memory."""
-    lengths = (centres**2).sum(axis=1)
-    blocks = np.array_split(colours, len(colours) // 4096 + 1)
-    return np.concatenate([(lengths - 2 * block @ centres.T).argmin(axis=1) for block in blocks])
+    Args:
+        figure: the figure.
 
-
-def to_png(image: Image.Image) -> bytes:
-    """Compress an RGBA image as PNG: with a palette where that does not show, in full otherwise.
-
-    Photographs whose full PNG exceeds `LARGE_PNG` bytes get a palette as well.
+    Returns:
+        The bytes of the file; the smallest of all where none stays within `LARGE_PNG`.
     """
-    reduced, error = reduce_colours(image)
-    if error > VISIBLE_ERROR and len(full := _save(image, "PNG", optimize=True)) <= LARGE_PNG:
-        return full
-    return _save(reduced, "PNG", optimize=True)
+    contents: list[bytes] = []
+    for dpi in (SHARP_DPI, 0.72 * SHARP_DPI):
+        for candidate in _candidates(draw_pixels(figure, dpi)):
+            contents.append(_save(candidate, "PNG", optimize=True))
+            if len(contents[-1]) <= LARGE_PNG:
+                return contents[-1]
+    return min(contents, key=len)
+
+
+def _candidates(image: Image.Image) -> Iterator[Image.Image]:
+    """Ways to store an image, the best first: few colours where that does not show."""
+    for size in PALETTE_SIZES:
+        reduced, error = reduce_colours(image, size)
+        if error <= VISIBLE_ERROR:
+            break
+    else:
+        yield image
+    yield reduced
 
 
 def to_webp(image: Image.Image, *, colours: int | None = None, quality: int = 80) -> bytes:
-    """Compress an RGBA image as WebP.
+    """Compress an RGB image as WebP.
 
     Args:
         image: the image.
         colours: reduce to that many colours and compress without loss (best for line art);
             None for lossy compression (best for photographs).
         quality: 1..100, of lossy compression.
+
+    Returns:
+        The bytes of the file.
     """
     if colours is None:
-        return _save(image, "WEBP", quality=quality, alpha_quality=quality, method=4)
+        return _save(image, "WEBP", quality=quality, method=4)
     reduced, _ = reduce_colours(image, colours)
-    return _save(reduced.convert("RGBA"), "WEBP", lossless=True, quality=60, method=4)
+    return _save(reduced.convert("RGB"), "WEBP", lossless=True, quality=60, method=4)
 
 
 def _save(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -117,12 +112,6 @@ def _save(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def base64_text(content: bytes) -> str:
-    """Bytes as one line of base64."""
-    return base64.b64encode(content).decode("ascii")
-
-
-def publish(bundle: dict[str, object], metadata: dict[str, object]) -> None:
-    """Display one output with the given representations; outside IPython do nothing."""
-    if get_ipython() is not None:
-        display(bundle, metadata=metadata, raw=True)
+def data_uri(kind: str, content: bytes) -> str:
+    """Bytes as an address that holds them; nbval's sanitizer masks what begins `data:image/`."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

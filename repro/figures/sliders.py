@@ -6,7 +6,7 @@ import itertools
 import math
 import string
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,14 @@ def make_sliders(
     values: Mapping[str, Iterable[Any]], labels: Mapping[str, str], fmt: Mapping[str, str]
 ) -> list[Slider]:
     """Check the arguments of `explore` and turn them into sliders.
+
+    Args:
+        values: the positions of each slider, by name.
+        labels: text beside a slider, in place of its name.
+        fmt: how a slider's values read.
+
+    Returns:
+        One slider for each name.
 
     Raises:
         ExploreError: as `explore` says.
@@ -85,12 +93,47 @@ def _read(name: str, value: Any, fmt: str | None) -> str:
         ) from error
 
 
-def all_positions(sliders: list[Slider]) -> list[Position]:
+def make_start(
+    sliders: Sequence[Slider], start: Mapping[str, Any], fmt: Mapping[str, str]
+) -> Position:
+    """Where the sliders stand at first.
+
+    Args:
+        sliders: the sliders.
+        start: the position of some or all of them, by name; the others start in the middle.
+        fmt: how values read: a position is found by what the reader sees.
+
+    Returns:
+        One index per slider.
+
+    Raises:
+        ExploreError: a start for no slider, or one that is none of its positions.
+    """
+    if unknown := sorted(set(start) - {slider.name for slider in sliders}):
+        names = [slider.name for slider in sliders]
+        raise ExploreError(f"explore: start for {unknown}, but the sliders are {names}")
+    return tuple(_index(slider, start, fmt.get(slider.name)) for slider in sliders)
+
+
+def _index(slider: Slider, start: Mapping[str, Any], fmt: str | None) -> int:
+    """Where one slider stands at first."""
+    if slider.name not in start:
+        return (len(slider.texts) - 1) // 2
+    text = _read(slider.name, start[slider.name], fmt)
+    if text not in slider.texts:
+        raise ExploreError(
+            f"explore: start of {slider.name}: expected one of {', '.join(slider.texts)}, "
+            f"got {text}"
+        )
+    return slider.texts.index(text)
+
+
+def all_positions(sliders: Sequence[Slider]) -> list[Position]:
     """Every combination of positions, the last slider moving fastest."""
     return list(itertools.product(*(range(len(slider.values)) for slider in sliders)))
 
 
-def arguments(sliders: list[Slider], position: Position) -> dict[str, Any]:
+def arguments(sliders: Sequence[Slider], position: Position) -> dict[str, Any]:
     """The values at one position, by name."""
     return {s.name: s.values[k] for s, k in zip(sliders, position, strict=True)}
 
@@ -102,8 +145,16 @@ class _Words(string.Formatter):
         return format(value[0], spec) if spec else value[1]
 
 
-def alternative(template: str, sliders: list[Slider], position: Position) -> str:
+def alternative(template: str, sliders: Sequence[Slider], position: Position) -> str:
     """Alternative text at one position.
+
+    Args:
+        template: the text, with a field for each slider.
+        sliders: the sliders.
+        position: one index for each.
+
+    Returns:
+        The text on one line.
 
     Raises:
         ExploreError: the template is blank, or does not name exactly the sliders.

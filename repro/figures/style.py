@@ -1,43 +1,39 @@
-"""The book's figures: one style, one palette, and pictures that carry their description."""
+"""One style and one palette for every figure of the book."""
 
 from __future__ import annotations
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 from cycler import cycler
-from matplotlib.figure import Figure
 
-from repro.figures.explore import explore
-from repro.figures.raster import CSS_PIXELS_PER_INCH, base64_text, draw_pixels, publish, to_png
+from repro.figures import captions
+from repro.figures.raster import CSS_PIXELS_PER_INCH
 
-__all__ = ["DIVERGING", "INK", "PALETTE", "SEQUENTIAL", "explore", "show", "use_style"]
-
-# Every colour has a contrast of at least 3:1 on white and on the dark page (#121821), and any two
-# stay apart for readers with protanopia, deuteranopia or tritanopia (tests/test_figures.py).
+# Every colour may be used for text: its contrast is 4.5:1 or more on white, and on the dark page as
+# the site turns it over there (`repro.figures.kinds`). In both, any two stay apart for readers with
+# protanopia, deuteranopia or tritanopia. tests/repro/figures/test_style.py measures all of that.
 PALETTE = {
-    "blue": "#235fdc",
-    "orange": "#d77d0f",
-    "green": "#0a7823",
-    "purple": "#a0418c",
-    "red": "#dc282d",
-    "grey": "#5f6964",
-    "sky": "#00a0c3",
-    "brown": "#b48c64",
+    "blue": "#466adf",
+    "orange": "#a26502",
+    "green": "#1a834e",
+    "purple": "#875fb1",
+    "red": "#c34447",
+    "grey": "#424144",
+    "sky": "#00557d",
+    "brown": "#613e00",
 }
 SEQUENTIAL = "viridis"
 DIVERGING = "RdBu_r"
-INK = "#767d86"  # text and axes: the best contrast that both backgrounds allow at once, 4.2:1
+INK = "#28323f"  # text and axes
 
 PAGE_INCHES = 7.0
-DPI = 144
 
 
 def use_style() -> None:
-    """Draw everything that follows in the book's style.
+    """Draw everything that follows in the book's style, and number captions from 1.
 
-    Transparent background, ink that is legible on a light and on a dark page, constrained layout,
-    7 inches wide.
+    Dark ink on white, constrained layout, 7 inches wide. A chapter's set-up cell calls it.
     """
+    captions.restart()
     mpl.rcdefaults()
     mpl.rcParams.update(_colours() | _layout())
 
@@ -50,13 +46,13 @@ def _colours() -> dict[str, object]:
          "boxplot.boxprops.color", "boxplot.whiskerprops.color", "boxplot.capprops.color"),
         INK,
     )  # fmt: skip
-    clear = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none")
+    paper = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "white")
     return {
         **ink,
-        **clear,
+        **paper,
         "axes.prop_cycle": cycler(color=list(PALETTE.values())),
         "grid.color": INK,
-        "grid.alpha": 0.25,
+        "grid.alpha": 0.18,
         "image.cmap": SEQUENTIAL,
         "legend.frameon": False,
     }
@@ -83,31 +79,3 @@ def _layout() -> dict[str, object]:
         "lines.markersize": 5,
         "image.interpolation": "nearest",
     }
-
-
-def show(figure: Figure, *, alt: str, name: str | None = None) -> None:
-    """Display a figure with alternative text, as a compressed PNG, and close it.
-
-    Args:
-        figure: the figure; a width of 7 inches fills the page (700 pixels, drawn at 144 dpi).
-        alt: what the picture shows, in words, for readers who do not see it. It stands in the
-            plain-text output too, so it must not contain measured numbers.
-        name: short name stored beside the picture, for tools that look for it.
-
-    Raises:
-        TypeError: `figure` is not a matplotlib figure.
-        ValueError: `alt` is blank.
-    """
-    if not isinstance(figure, Figure):
-        raise TypeError(f"show: expected a matplotlib Figure, got {type(figure).__name__}")
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError("show: alt is blank; say in a sentence what the figure shows")
-    alt = " ".join(alt.split())
-    content = base64_text(to_png(draw_pixels(figure, DPI)))
-    width = round(figure.get_figwidth() * CSS_PIXELS_PER_INCH)
-    plt.close(figure)
-    stored = {"alt": alt} if name is None else {"alt": alt, "name": name}
-    publish(
-        {"image/png": content, "text/plain": f"figure: {alt}"},
-        {"repro": stored, "image/png": {"alt": alt, "width": width}},
-    )
