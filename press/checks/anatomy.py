@@ -88,7 +88,7 @@ def of(chapter: Chapter) -> Anatomy:
 
 
 def sections(chapter: Chapter) -> Iterator[str]:
-    """The sections of every chapter are there, in order, and none is empty."""
+    """The sections of every chapter are there, once each and in order."""
     known = of(chapter).sections
     found = [text for level, text in chapter.headings if level == 2]
     wanted = [

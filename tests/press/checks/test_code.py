@@ -16,7 +16,6 @@ from breaking import (
 )
 from nbformat.v4 import new_code_cell, new_output
 
-from press.canonical import canonical
 from press.checks import code as module
 
 
@@ -85,4 +84,3 @@ def test_a_fold_by_hand_is_named(sample):
 def test_imports_of_a_method_may_fold(sample):
     edit(sample, lambda nb: code(nb, "import math", "method", "setup"))
     assert messages(sample, "tags") == []
-    assert canonical
