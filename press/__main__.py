@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("structure", help="what can be checked without running")
     command.add_argument("chapter", nargs="?", default="all", help="slug, or all (default)")
     command.set_defaults(run=_structure)
-    command = commands.add_parser("scoreboard", help="every claim of every chapter")
+    command = commands.add_parser("scoreboard", help="every entry of every chapter")
     command.add_argument("--json", action="store_true", help="all fields, for programs")
     command.set_defaults(run=_scoreboard)
     command = commands.add_parser("mutate", help="do tests and claims notice a changed method?")
@@ -102,8 +102,8 @@ def _structure(options: argparse.Namespace) -> int:
 def _scoreboard(options: argparse.Namespace) -> int:
     from press.commands.scoreboard import as_json, as_table, records
 
-    claims = records(select("all").values())
-    print(as_json(claims) if options.json else as_table(claims))
+    ledgers = records(select("all").values())
+    print(as_json(ledgers) if options.json else as_table(ledgers))
     return 0
 
 

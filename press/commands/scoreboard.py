@@ -1,48 +1,71 @@
-"""Every claim of every chapter, read from the stored outputs."""
+"""Every entry of every chapter, read from the stored outputs, and how the papers' claims fare."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from press import BookError
-from repro.claims import ClaimError, collect
+from press.chapter import load
+from press.records import Records, read
+from repro.claims import ClaimError
+from repro.claims.paper import coverage
 from repro.markup import aligned
 
-COLUMNS = ("chapter", "id", "kind", "rule", "measured", "control", "verdict")
+COLUMNS = ("chapter", "kind", "id", "rule", "measured", "control", "verdict")
 WIDTH = 38
 
 
-def records(paths: Iterable[Path]) -> list[dict]:
-    """The claims of chapters, judged again.
+def records(paths: Iterable[Path]) -> list[Records]:
+    """What the ledgers of chapters hold, judged again.
+
+    Args:
+        paths: their notebooks.
 
     Raises:
-        BookError: when a stored claim contradicts itself; the message names chapter and claim.
+        BookError: a notebook that cannot be read, or a stored entry that contradicts itself; the
+            message names chapter and entry.
     """
-    try:
-        return collect(paths)
-    except ClaimError as error:
-        raise BookError(f"the stored claims are not in order: {error}") from error
+    found = []
+    for path in paths:
+        chapter = load(path)
+        try:
+            found.append(read(chapter.slug, chapter.notebook))
+        except ClaimError as error:
+            raise BookError(f"the stored entries are not in order: {error}") from error
+    return found
 
 
-def as_json(claims: list[dict]) -> str:
-    """All fields of all claims as a JSON list."""
-    return json.dumps(claims, indent=2, ensure_ascii=False)
+def as_json(ledgers: Sequence[Records]) -> str:
+    """All chapters as a JSON list: the claims of each paper, and all fields of all entries."""
+    told = [
+        {
+            "chapter": ledger.chapter,
+            "paper": [row.record() for row in ledger.rows],
+            "entries": list(ledger.entries),
+        }
+        for ledger in ledgers
+    ]
+    return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def as_table(claims: list[dict]) -> str:
-    """One line a claim, then totals by verdict."""
-    rows = [[_cell(claim[name]) for name in COLUMNS] for claim in claims]
-    verdicts = Counter(claim["verdict"] for claim in claims)
-    held = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    chapters = len({claim["chapter"] for claim in claims})
-    total = f"chapters: {chapters}, claims: {len(claims)}" + (f" ({held})" if held else "")
-    return f"{aligned(rows, COLUMNS)}\n\n{total}"
+def as_table(ledgers: Sequence[Records]) -> str:
+    """One line for each entry, then how the papers' claims came out and what else there is."""
+    entries = [entry for ledger in ledgers for entry in ledger.entries]
+    rows = [[_cell(entry[name]) for name in COLUMNS] for entry in entries]
+    kinds = Counter(entry["kind"] for entry in entries)
+    stated = sum(len(ledger.rows) for ledger in ledgers)
+    tested = coverage(stated, entries).text
+    return (
+        f"{aligned(rows, COLUMNS)}\n\nchapters: {len(ledgers)}; {tested}; "
+        f"checks: {kinds['check']}, findings: {kinds['finding']}"
+    )
 
 
-def _cell(value: object) -> str:
-    """A field as short text; rules and measurements show the text they carry."""
+def _cell(value: Any) -> str:
+    """A field as short text."""
     text = str(value["text"] if isinstance(value, dict) else value)
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

@@ -9,13 +9,9 @@ import pytest
 
 from press.__main__ import main
 from press.canonical import canonical
-from press.commands.scoreboard import as_table
+from press.commands.scoreboard import COLUMNS, as_table
+from press.records import Records
 from repro import chapters
-
-FIELDS = {
-    "chapter", "id", "statement", "kind", "paper", "rule", "measured", "control", "control_is",
-    "control_rejected", "verdict", "reason", "unit",
-}  # fmt: skip
 
 
 def edit(path, change):
@@ -51,27 +47,62 @@ def test_refresh_reports_failures(sample, capsys):
 
 def test_scoreboard(sample, capsys):
     assert main(["scoreboard", "--json"]) == 0
-    claims = json.loads(capsys.readouterr().out)
-    assert [claim["id"] for claim in claims] == [*(f"power-{i}" for i in range(4)), "best-scale"]
-    assert all(set(claim) == FIELDS and claim["control_rejected"] for claim in claims)
+    (told,) = json.loads(capsys.readouterr().out)
+    made = [(entry["kind"], entry["id"]) for entry in told["entries"]]
+    assert made[:2] == [("claim", "best-scale"), ("finding", "mean-beats-rms")]
+    assert [kind for kind, _ in made[2:]] == ["check"] * 3
+    assert [row["id"] for row in told["paper"]][:2] == ["best-scale", "full-scale"]
     assert main(["scoreboard"]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == ["chapter", "id", "kind", "rule", "measured", "control", "verdict"]
-    assert table[-1] == "chapters: 1, claims: 5 (5 reproduced)"
+    assert table[0].split() == ["chapter", "kind", "id", "rule", "measured", "control", "verdict"]
+    assert table[-1] == ("chapters: 1; 1 of 6 claims tested: 1 reproduced; checks: 3, findings: 1")
 
 
-def test_scoreboard_of_an_empty_book_and_of_long_claims(empty_book, capsys):
+def test_scoreboard_of_an_empty_book_and_of_long_entries(empty_book, capsys):
     assert main(["scoreboard", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
-    assert as_table([]).endswith("chapters: 0, claims: 0")
-    claim = dict.fromkeys(FIELDS, "long " * 30)
-    assert max(map(len, as_table([claim]).splitlines())) < 400
+    nothing = "chapters: 0; 0 of 0 claims tested; checks: 0, findings: 0"
+    assert as_table([]).endswith(nothing)
+    entry = dict.fromkeys(COLUMNS, "long " * 30)
+    assert max(map(len, as_table([Records("x", (), (entry,))]).splitlines())) < 400
 
 
-def test_scoreboard_refuses_edited_claims(sample, capsys):
-    sample.write_text(sample.read_text().replace('"value": 0\n', '"value": 1\n', 1))
+def test_scoreboard_refuses_edited_entries(sample, capsys):
+    def edit_number(nb):
+        outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
+        own = [output.get("metadata", {}).get("repro", {}) for output in outputs]
+        record = next(one["entry"] for one in own if "entry" in one)
+        record["measured"]["value"] = [-number for number in record["measured"]["value"]]
+
+    edit(sample, edit_number)
     assert main(["scoreboard"]) == 2
-    assert "error: the stored claims are not in order: chapter 'sample'" in capsys.readouterr().err
+    assert "error: the stored entries are not in order: chapter 'sample'" in capsys.readouterr().err
+
+
+def test_restyle(sample, capsys):
+    stored = sample.read_bytes()
+
+    def another_design(nb):
+        for output in (output for cell in nb.cells for output in cell.get("outputs", ())):
+            if "entry" in output.get("metadata", {}).get("repro", {}):
+                output.data["text/html"] = "<p>another design</p>"
+
+    edit(sample, another_design)
+    assert main(["restyle"]) == 0
+    assert sample.read_bytes() == stored
+    edit(sample, lambda nb: nb.cells[-1].update(source="More text."))
+    assert main(["restyle", "sample"]) == 0
+    assert capsys.readouterr().out.split() == ["sample", "redrawn", "sample", "unchanged"]
+    sample.write_text("{}")
+    assert main(["restyle"]) == 1
+
+
+def test_mutate(sample, monkeypatch):
+    calls = []
+    monkeypatch.setattr("press.commands.mutate.run", lambda *given: calls.append(given) or 1)
+    assert main(["mutate", "sample", "--limit", "40"]) == 1
+    assert main(["mutate", "sample"]) == 1
+    assert calls == [("sample", 40), ("sample", None)]
 
 
 def test_broken_contents(book, capsys):
@@ -93,6 +124,19 @@ def test_usage(capsys):
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "COMMAND" in capsys.readouterr().err
+
+
+def test_foreign_packages_do_not_get_in(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise SystemError('a foreign numpy')")
+    result = subprocess.run(
+        [sys.executable, "-m", "press", "check", "nothing"],
+        cwd=chapters.ROOT,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no chapter 'nothing'")
 
 
 @pytest.mark.parametrize("command", ["scoreboard", "structure"])
