@@ -4,12 +4,17 @@ python scripts/render.py            only pages that changed
 python scripts/render.py --fresh    everything, from nothing
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from press.isolation import isolated
+
 ROOT = Path(__file__).resolve().parents[1]
+#: Where the book is published, which the site links to.
+PUBLISHED = ("GITHUB_REPOSITORY", "GITHUB_REF_NAME")
 
 
 def render(root: Path = ROOT, fresh: bool = False) -> int:
@@ -26,12 +31,18 @@ def render(root: Path = ROOT, fresh: bool = False) -> int:
     if fresh:
         shutil.rmtree(build, ignore_errors=True)
     jupyter_book = str(Path(sys.executable).with_name("jupyter-book"))
-    options = ["-n", "-W", "--keep-going"]
-    status = subprocess.call([jupyter_book, "build", ".", *options], cwd=root)
+    command = [jupyter_book, "build", ".", "-n", "-W", "--keep-going"]
+    with isolated(published()) as room:
+        status = subprocess.call(command, cwd=root, env=room.environment)
     if status:
         # Sphinx would take the pages it warned about from here, and keep silent the next time.
         shutil.rmtree(build / ".doctrees", ignore_errors=True)
     return status
+
+
+def published() -> dict[str, str]:
+    """The variables that say where the book is published; none outside a workflow."""
+    return {name: os.environ[name] for name in PUBLISHED if name in os.environ}
 
 
 def main(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from render import ROOT, render
+from render import ROOT, published, render
 
 from press.isolation import isolated
 
@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
     if unknown := [name for name in arguments if name not in PHASES]:
         print(f"verify: no phase {', '.join(unknown)}; there are {', '.join(PHASES)}")
         return 2
-    with isolated() as room:
+    with isolated(published()) as room:
         os.environ.clear()
         os.environ.update(room.environment)
         try:

@@ -114,7 +114,10 @@ def test_the_phases_run_in_isolation(tmp_path):
     )
     result = subprocess.run(
         [sys.executable, "-c", program, str(ROOT / "scripts")],
-        env={"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTEST_ADDOPTS": "-x", "CI": "1"},
+        env={
+            **{"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTEST_ADDOPTS": "-x", "CI": "1"},
+            "GITHUB_REPOSITORY": "owner/book",  # the site links to it
+        },
         capture_output=True,
         text=True,
         check=True,
@@ -123,6 +126,7 @@ def test_the_phases_run_in_isolation(tmp_path):
     inside = json.loads(line)
     assert inside["https_proxy"] == inside["HTTP_PROXY"] == "http://127.0.0.1:9"
     assert inside["PATH"].startswith(str(Path(sys.executable).parent)) and inside["CI"] == "1"
+    assert inside["GITHUB_REPOSITORY"] == "owner/book"
     assert "PYTEST_ADDOPTS" not in inside and inside["HOME"] != str(tmp_path)
 
 
@@ -152,9 +156,9 @@ def test_a_site_with_warnings_is_not_taken_from_the_cache(verify, monkeypatch, t
     render = sys.modules["render"]
     (tmp_path / "_build/.doctrees").mkdir(parents=True)
     (tmp_path / "_build/html").mkdir()
-    monkeypatch.setattr(render.subprocess, "call", lambda command, cwd: 1)
+    monkeypatch.setattr(render.subprocess, "call", lambda command, cwd, env: 1)
     assert render.render(tmp_path) == 1
     assert not (tmp_path / "_build/.doctrees").exists() and (tmp_path / "_build/html").exists()
-    monkeypatch.setattr(render.subprocess, "call", lambda command, cwd: 0)
+    monkeypatch.setattr(render.subprocess, "call", lambda command, cwd, env: 0)
     assert render.render(tmp_path, fresh=True) == 0
     assert not (tmp_path / "_build").exists()

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from press import lab as lab_module
 from press.canonical import canonical
 from press.execution import execute
 from press.isolation import isolated
@@ -74,6 +75,16 @@ def test_other_files_are_saved_as_they_are(kind, path):
     model = {"type": kind, "content": "anything"}
     store_canonical(model, path)
     assert model == {"type": kind, "content": "anything"}
+
+
+def test_options_given_go_before_the_books_own(monkeypatch):
+    given = []
+    monkeypatch.setattr(lab_module.LabApp, "launch_instance", given.extend)
+    lab_module.main(["--ServerApp.root_dir=elsewhere", "--no-browser"])
+    assert [option for option in given if "root_dir" in option] == [
+        "--ServerApp.root_dir=elsewhere"
+    ]
+    assert "--LabApp.default_url=/lab/tree/chapters" in given and given[-1] == "--no-browser"
 
 
 @pytest.fixture
