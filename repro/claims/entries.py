@@ -15,8 +15,8 @@ def distinct(record: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> 
         others: those made before it.
 
     Raises:
-        ClaimError: the same id, the same statement but for capitals and spaces, or the same rule
-            with the same numbers.
+        ClaimError: the same id, the same statement but for capitals and spaces, or, of claims and
+            findings, the same rule with the same numbers.
     """
     for other in others:
         if record["id"] == other["id"]:
@@ -27,7 +27,7 @@ def distinct(record: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> 
             )
         if gist(record["statement"]) == gist(other["statement"]):
             raise ClaimError(f"entry {other['id']!r} makes the same statement already")
-        if _numbers(record) == _numbers(other) and _telling(_numbers(record)):
+        if _numbers(record) == _numbers(other) and _telling(record):
             raise ClaimError(
                 f"entry {other['id']!r} has the same rule, measurement and control: one test "
                 "counts once; measure something else, or join the statements"
@@ -44,10 +44,17 @@ def _value(stored: Mapping[str, Any]) -> Any:
     return stored.get("value", stored.get("summary"))
 
 
-def _telling(value: Any) -> bool:
-    """Whether there is a fraction among numbers: small counts may agree by chance."""
+def _telling(record: Mapping[str, Any]) -> bool:
+    """Whether such numbers agree only if they are the same; counts and rounding errors may."""
+    if record["kind"] == "check" or record["drift"]["name"] == "rounding":
+        return False
+    return _has_fraction(_numbers(record))
+
+
+def _has_fraction(value: Any) -> bool:
+    """Whether there is a number with a fraction among nested ones."""
     if isinstance(value, Mapping):
-        return _telling(list(value.values()))
+        return _has_fraction(list(value.values()))
     if isinstance(value, list | tuple):
-        return any(_telling(part) for part in value)
+        return any(_has_fraction(part) for part in value)
     return isinstance(value, float) and not value.is_integer()

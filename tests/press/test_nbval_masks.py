@@ -16,9 +16,11 @@ ledger = Ledger("demo")"""
 PAPER = """\
 ledger.paper(Stated("low", "The error is low", "3 % (table 1)"),
              Stated("high", "It is not too low", "2 % (table 2)"))"""
+AGAIN = PAPER.replace("ledger.", 'Ledger("demo").')  # a ledger has one such table
 CLAIM = """\
 ledger.claim("low", "The error is low", measured=[0.12, 0.23], accept=at_least(0.1),
              control=[0.01, 0.02], control_is="a random answer", unit="%")"""
+HIGH = CLAIM.replace('"low", "The error', '"high", "It').replace("0.02", "0.03")
 CHECK = """\
 ledger.check("{id}", "The sum {id} is right", measured=1e-15, accept=at_most(1e-12),
              control=1e-11, control_is="one term off by 1e-11")"""
@@ -68,9 +70,9 @@ CELLS = [
     (SAY, swap("0.179", "0.432"), None),
     (TABLE, swap("0.179", "0.432"), None),
     ("ledger", another_design, None),
-    (CLAIM.replace('"low", "The error', '"high", "It'), quietly_worse, "outside its band"),
+    (HIGH, quietly_worse, "outside its band"),
     (CHECK.format(id="gone"), another_id, "'gone' is made by the cell, but not stored"),
-    (PAPER, lambda output: output.metadata.repro.paper[0].update(where="4 %"), "3 % (table 1)"),
+    (AGAIN, lambda output: output.metadata.repro.paper[0].update(where="4 %"), "3 % (table 1)"),
     (SAY, swap("over 2 runs", "over 3 runs"), "over 3 runs"),
     (SAY, swap("over 2 runs", "over 3 runs", "text/plain"), "over 3 runs"),
     (TABLE, swap("random", "chance", "text/plain"), "chance"),

@@ -59,6 +59,14 @@ def test_counts_may_agree_by_chance(ledger):
     assert [record["id"] for record in ledger.records] == ["a", "c", "d"]
 
 
+def test_rounding_errors_may_agree_by_chance(ledger):
+    ledger.check("c", **CHECK)
+    ledger.check("d", **(CHECK | {"statement": "Another identity"}))
+    ledger.finding("e", **(CHECK | {"statement": "A third"}))
+    ledger.finding("f", **(CHECK | {"statement": "A fourth"}))
+    assert len(ledger.records) == 5
+
+
 def test_statements_that_differ_in_a_sign_are_two(ledger):
     ledger.finding("c", **(CLAIM | {"statement": "$a<b$", "measured": [1.5, 2, 3, 4, 5]}))
     ledger.finding("d", **(CLAIM | {"statement": "$a>b$", "measured": [1.5, 2, 3, 4, 6]}))
