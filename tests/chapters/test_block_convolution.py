@@ -1,6 +1,7 @@
 """Tests of the chapter block_convolution: its method against independent ways of computing."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -103,8 +104,23 @@ def test_the_network_is_that_of_plain_layers(chapter):
     assert torch.allclose(net(x), net.classifier(y.amax((2, 3))), atol=1e-6)
 
 
+def test_the_network_has_the_layers_of_the_text(chapter):
+    net = chapter.Network()
+    shapes = [[tuple(conv.weight.shape[:2]) for conv, _ in stage] for stage in net.stages]
+    assert shapes == [[(8, 1)], [(16, 8), (16, 16)], [(32, 16), (32, 32)]]
+    assert all(conv.weight.shape[2:] == (3, 3) for stage in net.stages for conv, _ in stage)
+    assert all(conv.bias is None for stage in net.stages for conv, _ in stage)
+    assert net.classifier.weight.shape == (10, 32)
+    assert net.features(torch.rand(2, 1, 24, 24)).shape == (2, 32, 3, 3)
+
+
 def test_blocking_copies_the_network(chapter):
     net = chapter.Network()
+    assert {
+        (m.rule, m.mode)
+        for m in chapter.blocked(net, "H2").modules()
+        if isinstance(m, chapter.BlockConv2d)
+    } == {("H2", "constant")}
     copy = chapter.blocked(net, "F6", "replicate")
     convs = [m for m in copy.modules() if isinstance(m, chapter.BlockConv2d)]
     assert {(c.rule, c.mode) for c in convs} == {("F6", "replicate")} and len(convs) == 5
@@ -116,6 +132,57 @@ def test_blocking_copies_the_network(chapter):
 def test_halo_of_strided_layers(chapter, T):
     assert chapter.halo_side(T, [(7, 2), (3, 2), (3, 1)]) == 4 * T + 15
     assert chapter.halo_side(T, []) == T
+
+
+def test_blocks_are_numbered_row_by_row(chapter):
+    blocks = chapter.to_blocks(integers(3, 2, 3, 4, 6), 2)
+    assert blocks.shape == (12, 3, 2, 2)
+    x = integers(3, 2, 3, 4, 6)
+    for image, u, v in np.ndindex(2, 2, 3):
+        part = x[image, :, 2 * u : 2 * u + 2, 2 * v : 2 * v + 2]
+        assert torch.equal(blocks[6 * image + 3 * u + v], part)
+
+
+def test_layers_neither_scale_nor_shift_by_default(chapter):
+    layer = chapter.Layer(np.zeros((2, 1, 3, 3), np.int8), np.array([[[5]], [[-5]]], np.int32))
+    sums = np.array([[[-9, 0, 200]], [[-9, 6, 132]]], np.int32)
+    result = chapter.activate(sums, layer)
+    assert result.dtype == np.int8
+    assert result.tolist() == [[[0, 5, 127]], [[0, 1, 127]]]
+    assert (layer.multiplier, layer.shift) == (1, 0)
+
+
+@pytest.mark.parametrize(("multiplier", "shift"), [(1, 0), (3, 2), (181, 9), (32767, 16)])
+def test_activations_are_pythons_integers(chapter, multiplier, shift):
+    rng = np.random.default_rng(shift)
+    sums, bias = rng.integers(-300, 300, (2, 5, 4, 4)), rng.integers(-99, 99, (5, 1, 1))
+    layer = chapter.Layer(None, bias, multiplier, shift)
+    expected = [
+        min(127, round(Fraction(max(0, int(s) + int(b)) * multiplier, 2**shift)))  # ties to even
+        for s, b in zip(sums.ravel(), np.broadcast_to(bias, sums.shape).ravel(), strict=True)
+    ]
+    assert chapter.activate(sums, layer).ravel().tolist() == expected
+
+
+def test_pooling_takes_the_largest_of_four(chapter):
+    x = np.random.default_rng(0).integers(-128, 128, (2, 3, 4, 6), np.int8)
+    expected = [
+        [
+            [
+                [max(x[n, c, i + a, j + b] for a in (0, 1) for b in (0, 1)) for j in (0, 2, 4)]
+                for i in (0, 2)
+            ]
+            for c in range(3)
+        ]
+        for n in range(2)
+    ]
+    assert np.array_equal(chapter.pool(x), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 8), (16, 16), (1, 1, 16, 16)])
+def test_a_machine_wants_a_square_map(chapter, shape):
+    with pytest.raises(ValueError, match="expected a square map"):
+        chapter.Machine(stages_of(chapter, CHANNELS), np.ones(shape, np.int8))
 
 
 @pytest.mark.parametrize("rule", ["F0", "F4", "F8", "H2"])
@@ -170,6 +237,25 @@ def test_one_byte_less_is_too_little(chapter):
         chapter.depth_first(machine, "F4")
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 8), (1, 8, 4), (8, 8), (1, 1, 8, 8)])
+def test_images_that_are_no_square_maps_are_refused(chapter, shape):
+    with pytest.raises(ValueError, match=r"expected a square map \(C, H, H\), got"):
+        chapter.Machine(stages_of(chapter, CHANNELS), np.ones(shape, np.int8))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_sums_at_the_edge_of_their_type_saturate_or_are_refused(chapter, dtype):
+    """One above 32 bits is an error, never a wrapped result."""
+    bias = np.full((1, 1, 1), 2**31 - 1, np.int32)
+    layer = chapter.Layer(np.ones((1, 1, 3, 3), np.int8), bias)
+    for total, expected in ((0, 127), (-(2**31) + 1, 0), (-(2**31) + 11, 10)):
+        assert chapter.activate(np.full((1, 2, 2), total, dtype), layer).tolist() == [
+            [[expected] * 2] * 2
+        ]
+    with pytest.raises(ValueError, match="accumulator"):
+        chapter.activate(np.full((1, 2, 2), 1, dtype), layer)
+
+
 def test_odd_blocks_are_refused_by_the_machine(chapter):
     machine = chapter.Machine(stages_of(chapter, CHANNELS), np.ones((1, 24, 24), np.int8))
     for order in (chapter.depth_first, chapter.layer_by_layer):
@@ -204,6 +290,35 @@ def test_overlapping_tiles_compute_what_a_mask_says(chapter, T):
             widest[layer] = max(widest[layer], need.any(axis=0).sum())
     assert spans == widest.tolist()
     assert [sorted(a.ravel().tolist()) for a in areas] == [sorted(row) for row in wanted.tolist()]
+
+
+@torch.no_grad()
+def test_codes_stand_for_folded_weights_biases_and_scales(chapter):
+    """Each code of a layer against batch normalisation written out, in units of its own step."""
+    torch.manual_seed(2)
+    net, x = chapter.blocked(chapter.Network(), "F6").eval(), torch.rand(8, 1, 24, 24)
+    for bn in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        bn.running_mean.normal_(0, 0.3)
+        bn.running_var.uniform_(0.5, 2)
+        bn.weight.uniform_(0.5, 2)
+        bn.bias.normal_(0, 0.3)
+    scale = 1 / 127
+    for stage, layers in zip(net.stages, chapter.to_integers(net, x), strict=True):
+        for (conv, bn), layer in zip(stage, layers, strict=True):
+            x = F.relu(bn(conv(x)))
+            factor = bn.weight / (bn.running_var + bn.eps).sqrt()
+            weight = (conv.weight * factor[:, None, None, None]).numpy()
+            bias = (bn.bias - bn.running_mean * factor).numpy()
+            step, out = abs(weight).max() / 127, x.max().item() / 127
+            assert layer.weights.dtype == np.int8
+            assert abs(layer.weights).max() == 127
+            assert abs(layer.weights - weight / step).max() < 0.501
+            assert layer.bias.shape == (len(bias), 1, 1)
+            assert abs(layer.bias.ravel() - bias / (scale * step)).max() < 0.51
+            ratio = layer.multiplier * 2.0**-layer.shift
+            assert ratio == pytest.approx(scale * step / out, rel=1e-4)
+            scale = out
+        x = F.max_pool2d(x, 2)
 
 
 def test_the_integer_network_follows_the_float_network(chapter):
