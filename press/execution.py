@@ -199,7 +199,7 @@ def _run_cell(client: NotebookClient, cell: NotebookNode, index: int) -> None:
     try:
         client.execute_cell(cell, index)
     except CellExecutionError as error:
-        detail = ANSI.sub("", "\n".join(cell.outputs[-1].traceback))
+        detail = ANSI.sub("", error.traceback)
         raise BookError(f"{where} failed: {error.ename}: {error.evalue}\n\n{detail}") from error
     except CellTimeoutError as error:
         raise BookError(f"{where} took more than {client.timeout} s") from error
