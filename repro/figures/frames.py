@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from repro.figures.kinds import kind
-from repro.figures.raster import SHARP_DPI, data_uri, draw_pixels, to_webp
+from repro.figures.raster import SHARP_DPI, data_uri, draw_pixels, photographic, to_webp
 from repro.figures.vector import pack, to_svg
 
 Step = tuple[int, dict[str, int]]
@@ -90,7 +90,10 @@ def store(figures: Sequence[Figure], start: int, page: Callable[[Frames], str], 
             if len(built.encode()) <= most:
                 return built
     size = 0
+    lossy_only = photographic(pixels(start, STEPS[0][0]))
     for step in STEPS:
+        if lossy_only and "colours" in step[1]:
+            continue
         still = encoded(start, step)
         size = len(still) * len(figures)
         if size > _HOPELESS * most:

@@ -15,6 +15,7 @@ SHARP_DPI = 200  # two device pixels per CSS pixel
 PALETTE_SIZES = (64, 256)  # colours; no PNG palette holds more than 256
 VISIBLE_ERROR = 24  # of 255, at the 99th percentile of pixels: above, flat areas show bands
 LARGE_PNG = 80_000  # bytes; above, fewer colours and then fewer pixels are the lesser evil
+_MANY_COLOURS = 20_000
 _SETTLED = 500  # a palette is final when its last refinement moved no more pixels than that
 
 
@@ -55,6 +56,11 @@ def reduce_colours(image: Image.Image, size: int) -> tuple[Image.Image, float]:
     return reduced, float(np.quantile(error, 0.99)) if error.size else 0.0
 
 
+def photographic(image: Image.Image) -> bool:
+    """Whether an image has more colours than drawings and colour maps with soft edges have."""
+    return image.getcolors(_MANY_COLOURS) is None
+
+
 def to_png(figure: Figure) -> bytes:
     """Draw a figure as PNG, two device pixels per CSS pixel where the size allows it.
 
@@ -78,7 +84,7 @@ def to_png(figure: Figure) -> bytes:
 
 def _candidates(image: Image.Image) -> Iterator[Image.Image]:
     """Ways to store an image, the best first: few colours where that does not show."""
-    for size in PALETTE_SIZES:
+    for size in PALETTE_SIZES[-1:] if photographic(image) else PALETTE_SIZES:
         reduced, error = reduce_colours(image, size)
         if error <= VISIBLE_ERROR:
             break

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from repro.figures import explore
+from repro.figures import explore, exploring
 
 NUMBERS = range(3)
 pytestmark = pytest.mark.browser
@@ -22,15 +22,18 @@ def heat(k):
     return fig
 
 
-@pytest.fixture
-def page_file(shown, tmp_path):
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
     """Two drawings of the same words, one with two sliders, and a picture that starts at 1."""
-    explore(draw, alt="Slope {k}", start={"k": 0}, k=NUMBERS)
-    explore(draw, alt="Slope {k}", start={"k": 0}, k=NUMBERS)
-    both = {"k": 0, "offset": 0}
-    explore(draw, alt="Slope {k}, offset {offset}", start=both, k=NUMBERS, offset=[0, 5])
-    explore(heat, alt="Remainders by {k} and 2", k=NUMBERS)
-    path = tmp_path / "page.html"
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exploring, "publish", lambda *output: shown.append(output))
+        explore(draw, alt="Slope {k}", start={"k": 0}, k=NUMBERS)
+        explore(draw, alt="Slope {k}", start={"k": 0}, k=NUMBERS)
+        both = {"k": 0, "offset": 0}
+        explore(draw, alt="Slope {k}, offset {offset}", start=both, k=NUMBERS, offset=[0, 5])
+        explore(heat, alt="Remainders by {k} and 2", k=NUMBERS)
+    path = tmp_path_factory.mktemp("page") / "page.html"
     body = "\n".join(bundle["text/html"] for bundle, _ in shown)
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     path.write_text(f"<!doctype html><html><head>{head}</head><body>{body}</body></html>", "utf-8")

@@ -53,6 +53,11 @@ def test_the_error_is_that_of_what_is_drawn():
     assert error > raster.VISIBLE_ERROR
 
 
+def test_photographs_are_known_by_their_colours(line_figure, shown):
+    assert raster.photographic(raster.draw_pixels(noise(1), 200))
+    assert not raster.photographic(raster.draw_pixels(line_figure(), 200))
+
+
 def test_a_blank_image_is_no_special_case():
     _, error = raster.reduce_colours(Image.new("RGB", (4, 3), "white"), 64)
     assert error == 0
@@ -70,14 +75,9 @@ def test_line_art_gets_a_small_palette_and_two_pixels_each(line_figure, shown):
 
 
 def test_many_colours_keep_a_full_png_while_it_is_small(shown):
-    content = raster.to_png(noise(1) if raster.LARGE_PNG > 150_000 else small_noise())
-    assert opened(content).mode == "RGB"
-
-
-def small_noise():
     fig = plt.figure(figsize=(1, 0.5))
     fig.figimage(np.random.default_rng(0).random((100, 200, 3)), resize=False)
-    return fig
+    assert opened(raster.to_png(fig)).mode == "RGB"
 
 
 def test_large_pictures_get_a_palette_then_fewer_pixels(shown, monkeypatch):
