@@ -180,7 +180,7 @@ def redraw(slug: str, notebook: NotebookNode) -> None:
         ClaimError: as for `read`; the notebook is left as it was.
     """
     for drawn in _drawn(read(slug, notebook), notebook):
-        drawn.output.data |= drawn.data
+        drawn.output.data = from_dict(drawn.data)
         if drawn.record:
             drawn.output.metadata.repro.entry = from_dict(drawn.record)
 
@@ -207,8 +207,8 @@ class _Drawn:
     def is_shown(self) -> bool:
         """Whether the output is what it ought to be."""
         stored = self.output.metadata.repro.get("entry", {})
-        told = all(_text(self.output, mime) == text for mime, text in self.data.items())
-        return told and (not self.record or stored == self.record)
+        told = {mime: _text(self.output, mime) for mime in self.output.get("data", {})}
+        return told == self.data and (not self.record or stored == self.record)
 
 
 def _drawn(records: Records, notebook: NotebookNode) -> Iterator[_Drawn]:

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro.claims.drift import Drift
-from repro.claims.measurement import ClaimError, Measurement, glimpse, read_number, stored_number
-from repro.claims.rules import AtMost, Equals, Rule
+from repro.claims.measurement import (
+    ClaimError,
+    Measurement,
+    glimpse,
+    is_number,
+    read_number,
+    stored_number,
+)
+from repro.claims.rules import AtMost, Equals, Improves, Rule
 from repro.claims.texts import require_text
 
 #: Measurements of one quantity in one unit do not differ by more than this factor.
@@ -42,6 +49,11 @@ def judge_control(rule: Rule, verdict: str, measured: Measurement, control: Meas
     same_shape("control", measured, control)
     if same(rule, measured, control):
         raise ClaimError("the control is identical to the measurement, so it controls nothing")
+    if isinstance(rule, Improves) and turned(control, measured):
+        raise ClaimError(
+            "the control is the measurement turned round, which is always on the other side; run "
+            "the method without its key step"
+        )
     errors = isinstance(rule, AtMost | Equals) and verdict != "contradicted"
     if not errors:  # a rounding error and a fault do differ by more than any factor
         same_unit("control", control, measured)
@@ -83,10 +95,11 @@ def positive_control(
     for other, name in ((measured, "measurement"), (control, "control")):
         if same(rule, positive, other):
             raise ClaimError(f"the positive control is identical to the {name}")
-        if copied(positive, other):
+        if shifted(positive, other) or turned(positive, other):
             raise ClaimError(
-                f"the positive control is the {name} shifted or scaled: it was computed from it, "
-                "not measured; measure an effect that is known to be there"
+                f"the positive control is the {name} shifted, scaled or turned round: it was "
+                "computed from it, not measured; measure an effect that is known to be there (if "
+                "both are differences from the same baseline, run the baseline with other seeds)"
             )
     same_unit("positive control", positive, measured, control)
     if not rule.accepts(positive):
@@ -112,17 +125,24 @@ def same(rule: Rule, one: Measurement, other: Measurement) -> bool:
     return sorted(one.values) == sorted(other.values)
 
 
-def copied(one: Measurement, other: Measurement) -> bool:
-    """Whether one measurement is another of the same shape, shifted, scaled or turned round."""
-    told = other.values or range(other.n)
-    if 0 in (one.std, other.std) or len(set(told)) < COPIES:  # a few counts do so by chance
+def shifted(one: Measurement, other: Measurement) -> bool:
+    """Whether one measurement is another of the same shape, shifted and scaled."""
+    return _alike(one, other, 1)
+
+
+def turned(one: Measurement, other: Measurement) -> bool:
+    """Whether one measurement is another of the same shape, turned round, shifted and scaled."""
+    return _alike(one, other, -1)
+
+
+def _alike(one: Measurement, other: Measurement, sign: int) -> bool:
+    """Whether the numbers lie on one line that rises or falls, too many to do so by chance."""
+    if 0 in (one.std, other.std) or len(set(other.values or range(other.n))) < COPIES:
         return False
-    first, second = _standardised(one), _standardised(other)
-    turned = [-z for z in (second if other.values else second[::-1])]
-    return any(
-        all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(first, line, strict=True))
-        for line in (second, turned)
-    )
+    first, second = _standardised(one), [sign * z for z in _standardised(other)]
+    if other.values is None:  # lowest and highest of many change places
+        second.sort()
+    return all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(first, second, strict=True))
 
 
 def _standardised(measurement: Measurement) -> list[float]:
@@ -175,11 +195,10 @@ def cause(rule: Rule, band: Drift, measured: Measurement, varied: Any, unit: str
     if not isinstance(varied.levels, Mapping) or len(varied.levels) < 2:
         raise ClaimError(f"the cause {what!r} has fewer than two levels: it was not varied")
     levels = list(varied.levels)
-    bad = [x for x in levels if isinstance(x, bool) or not isinstance(x, int | float)]
-    if bad or not all(map(math.isfinite, levels)) or levels != sorted(levels):
+    if not all(map(is_number, levels)) or levels != sorted(levels):
         raise ClaimError(
             f"the levels of {what!r} must be numbers that ascend towards the paper's setting, "
-            f"got {levels}"
+            f"got {glimpse(levels)}"
         )
     found = [_level(rule, measured, what, level, varied.levels[level]) for level in levels]
     if same(rule, found[-1], measured):

@@ -102,24 +102,28 @@ class Ledger:
         Args:
             id: that of its row in the table of the paper's claims.
             statement: what is tested here, in one sentence with its conditions.
-            measured: a number, a truth value, an array or a tensor of any shape, every element of
-                which must satisfy the rule; for `improves` the paired differences (N,), for
-                `slope` a pair (x, y). In the paper's own quantity.
+            measured: a number, an array or a tensor of any shape, every element of which must
+                satisfy the rule; for `improves` the paired differences (N,), for `slope` a pair
+                (x, y). In the paper's own quantity.
             accept: a rule from this package, taken from the paper's statement.
-            control: the same measurement on a near miss: the same formula with one key step
-                removed or disturbed, or the nearest competitor. The rule must reject it; of a
-                contradiction the opposite rule must not accept it.
+            control: the same measurement, in the same shape, on a near miss: the same formula with
+                one key step removed or disturbed, or the nearest competitor. The rule must reject
+                it; of a contradiction the opposite rule must not accept it. Noise alone is no
+                reason for either.
             control_is: what the control is.
             unit: of all measurements, shown after the numbers.
             drift: how far the numbers may move when the chapter is executed again: `absolute(x)`,
-                `relative(x)` or `seeds()`; by default integers are exact, paired differences
-                follow their interval, and floats are closed forms.
+                `relative(x)` or `seeds()`, at most half way to the control; by default integers
+                are exact, paired differences follow their interval, errors far below their bound
+                are rounding errors, and other floats are closed forms.
             reconstructed: "consistent": what was filled in where the paper is not public.
             contradicted: why the opposite holds; the opposite rule must accept the measurement.
             not_at_this_scale: why the effect does not show; needs the next three.
-            positive: an effect known to be there, measured in the same way; the rule must accept.
+            positive: an effect known to be there, measured in the same way; the rule must accept
+                it, and would through the measurement's own noise.
             positive_is: what it is.
-            cause: what was varied towards the paper's scale, which must bring the claim nearer.
+            cause: what was varied towards the paper's scale and beyond the chapter's, which must
+                bring the claim nearer: by more than chance and by a tenth of what is lacking.
 
         Raises:
             ClaimError: names claim, rule and measurements, for whatever does not bear out its
@@ -162,12 +166,14 @@ class Ledger:
         Args:
             id: short name, unique in the chapter.
             statement: the identity in one sentence.
-            measured: an error in absolute value, a count of differences, or numbers to be equal.
-            accept: `equals`, `at_most` (the bound is the rounding that is allowed) or another rule.
-            control: the same on a slightly disturbed method, at most a hundred bounds away.
+            measured: an error in absolute value, a count of differences, or numbers to be equal; of
+                an inequality its violation, `np.maximum(0, b - a)`.
+            accept: `equals`, `at_most` (the bound is the rounding that is allowed) or `slope`.
+            control: the same on a slightly disturbed method, at most a hundred bounds away; where
+                an exact number is expected, at most that number away.
             control_is: what the disturbance is.
             unit: of both.
-            drift: as for `claim`; by default an error may move within its order of magnitude.
+            drift: as for `claim`.
             nothing_nearer: why no smaller disturbance exists, where the control is farther away or
                 the measurement is a truth value.
 

@@ -61,6 +61,13 @@ def read_number(value: Any) -> Any:
     return found
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number of a magnitude that can be measured."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -LIMIT <= value <= LIMIT
+
+
 def gap(one: bool | int | float, other: bool | int | float) -> float:
     """One number minus the other, rounded once: 0 only if they are equal, large integers too."""
     return float(Fraction(one) - Fraction(other))

@@ -1,22 +1,29 @@
 """What every acceptance rule can do."""
 
-import math
 from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
 
-from repro.claims.measurement import LIMIT, ClaimError, Measurement, number, stored_number
+from repro.claims.measurement import (
+    LIMIT,
+    ClaimError,
+    Measurement,
+    glimpse,
+    is_number,
+    number,
+    stored_number,
+)
 
 
 def bound(rule: str, name: str, value: Any) -> int | float:
     """A rule's bound as a Python number, or why it is none."""
     if isinstance(value, np.integer | np.floating):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ClaimError(f"{rule}: {name} must be a number, got {value!r}")
-    if not math.isfinite(value) or abs(value) > LIMIT:
-        raise ClaimError(f"{rule}: {name} must be finite and below {LIMIT:g}, got {value!r}")
+    if not is_number(value):
+        raise ClaimError(
+            f"{rule}: {name} must be a finite number up to {LIMIT:g}, got {glimpse(value)}"
+        )
     return int(value) if isinstance(value, int) else float(value)
 
 

@@ -75,6 +75,14 @@ def test_an_edited_card_is_told(mime, old, new):
     ]
 
 
+def test_a_picture_beside_a_card_is_told():
+    notebook = drawn()
+    stored(notebook, "entry").data["text/markdown"] = "**reproduced** beyond doubt"
+    assert "claim 'a' does not show its records" in problems("demo", notebook)[0]
+    redraw("demo", notebook)
+    assert notebook == drawn()
+
+
 def test_another_wording_is_drawn_into_records_and_cards():
     notebook = drawn()
     entry = stored(notebook, "entry").metadata.repro.entry

@@ -48,6 +48,18 @@ def test_a_contradiction_whose_control_is_saved_by_its_noise_alone_is_refused(re
             contradicted="it is linear")  # fmt: skip
 
 
+def test_a_control_turned_round_is_refused(refused, made):
+    refused("always on the other side", control=np.negative(PAIRS))
+    refused("always on the other side", control=1 - 2 * np.array(PAIRS))
+    # A fixed method and its near miss, both compared with the same random ones, differ by a shift.
+    assert made(control=np.subtract(PAIRS, 9))["verdict"] == "reproduced"
+
+
+def test_a_closed_form_off_by_one_is_a_control(made):
+    cycles = np.array([101, 205, 409, 817])
+    assert made(measured=cycles, accept=equals(cycles), control=cycles + 1)["verdict"]
+
+
 def test_a_control_in_another_unit_is_refused(refused):
     refused("no near miss", accept=at_least(1), measured=3.0, control=-1e8)
 
@@ -76,9 +88,9 @@ def test_not_at_this_scale_needs_all_its_evidence(refused):
         ([-1, 1, 0.5, -0.5, 0.1], "could not have seen the effect"),
         (SCALE["measured"][::-1], "identical to the measurement"),
         (SCALE["control"], "identical to the control"),
-        (np.add(SCALE["measured"], 5), "shifted or scaled"),
-        (np.multiply(SCALE["measured"], 7) + 9, "shifted or scaled"),
-        (np.negative(SCALE["control"]), "shifted or scaled"),
+        (np.add(SCALE["measured"], 5), "shifted, scaled or turned round"),
+        (np.multiply(SCALE["measured"], 7) + 9, "shifted, scaled or turned round"),
+        (np.negative(SCALE["control"]), "shifted, scaled or turned round"),
         ([3, 4, 5, 4, 3, 4, 5], "measure both in the same way"),
         ([3e7, 4e7, 5e7, 4.5e7, 3.5e7], "same quantity in the same unit"),
         ("five", "positive control cannot be judged"),
@@ -93,8 +105,12 @@ def test_a_positive_control_made_from_many_numbers_is_found_as_well(refused):
     many = {"measured": rng.normal(0, 1, 100), "control": rng.normal(-2, 1, 100)}
     levels = {6: rng.normal(0, 1, 100), 18: rng.normal(3, 1, 100)}
     many |= {"cause": Varied("epochs", levels, "trial")}
-    refused("shifted or scaled", **(SCALE | many | {"positive": many["measured"] + 3}))
-    refused("shifted or scaled", **(SCALE | many | {"positive": 3 - many["measured"]}))
+    refused(
+        "shifted, scaled or turned round", **(SCALE | many | {"positive": many["measured"] + 3})
+    )
+    refused(
+        "shifted, scaled or turned round", **(SCALE | many | {"positive": 3 - many["measured"]})
+    )
 
 
 def test_a_few_counts_may_lie_on_one_line(made):
@@ -129,6 +145,7 @@ BETTER, WORSE = [1.1, 2.0, 1.4, 1.9, 1.2], [-4.0, -5.0, -4.5, -5.5, -4.2]
         ({18: SCALE["measured"], 6: BETTER}, "must be numbers that ascend"),
         ({"six": WORSE, "nine": BETTER}, "must be numbers that ascend"),
         ({6: WORSE, float("nan"): BETTER}, "must be numbers that ascend"),
+        ({6: WORSE, 10**400: BETTER}, "must be numbers that ascend"),
         ({False: WORSE, True: BETTER}, "must be numbers that ascend"),
         ({6: [1.0], 18: BETTER}, "at 6: its shape"),
         ({6: "worse", 18: BETTER}, "at 6: it is of type str"),

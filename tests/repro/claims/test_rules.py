@@ -85,6 +85,7 @@ def test_rebuild_explains_what_it_does_not_know():
         lambda: at_most(math.inf),
         lambda: at_most(math.nan),
         lambda: at_most(1e200),
+        lambda: at_most(10**400),
         lambda: at_most("0.5"),
         lambda: at_most(True),
         lambda: at_most(np.array([0.5])),

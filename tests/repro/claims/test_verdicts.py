@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from small_entries import CHECK, OPPOSITE, PAIRS, SCALE
 
 from repro.claims import ClaimError, Varied, at_least, at_most, equals, improves, slope, within
@@ -138,6 +140,34 @@ def test_only_claims_can_be_declared_anything():
         judge(kind="theorem", chapter="demo", id="a", **CHECK)
 
 
+SCALARS = st.integers(-50, 50) | st.floats(-50, 50)
+
+
+@given(SCALARS, SCALARS, SCALARS, SCALARS, SCALARS, SCALARS)
+def test_every_verdict_is_borne_out(measured, bound, control, positive, before, after):
+    rule, base = at_least(bound), {"kind": "claim", "chapter": "demo", "id": "a"}
+    base |= {"statement": "x", "control_is": "y", "measured": measured, "control": control}
+    power = {
+        "positive": positive,
+        "positive_is": "z",
+        "cause": Varied("n", {1: before, 2: after}, "t"),
+    }
+    cases = {
+        "reproduced": ({}, measured >= bound > control),
+        "contradicted": ({"contradicted": "so"}, control >= bound > measured),
+        "not at this scale": (
+            power | {"not_at_this_scale": "so"},
+            positive >= bound > max(measured, control) and after > before,
+        ),
+    }
+    for verdict, (declared, borne_out) in cases.items():
+        try:
+            record = judge(**base, accept=rule, **declared)
+        except ClaimError:
+            continue
+        assert record["verdict"] == verdict and borne_out
+
+
 # Truth values, texts, rules.
 
 
@@ -167,7 +197,7 @@ def test_rules_from_elsewhere_are_refused(refused):
 def test_a_rule_changed_behind_its_back_is_refused(refused):
     rule = at_most(0)
     object.__setattr__(rule, "bound", math.inf)
-    refused("must be finite", accept=rule, measured=0.0, control=1.0)
+    refused("must be a finite number", accept=rule, measured=0.0, control=1.0)
 
 
 @pytest.mark.parametrize(
