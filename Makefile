@@ -59,9 +59,9 @@ trials: named setup
 	@test -f "trials/$(CH).py" || { echo "trials: there is no trials/$(CH).py" >&2; exit 2; }
 	@$(PY) "trials/$(CH).py"
 
-#: make mutate CH=sttn          | do tests and claims notice a changed method?
+#: make mutate CH=sttn          | do tests and claims notice a changed method? (LIMIT=40 mutants)
 mutate: named setup
-	@$(PY) -m press mutate "$(CH)"
+	@$(PY) -m press mutate "$(CH)" $(if $(LIMIT),--limit "$(LIMIT)")
 
 #: make bench                   | measure the ratios that the appendix shows
 bench: setup

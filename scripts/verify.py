@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from render import ROOT, published, render
 
@@ -67,8 +68,12 @@ def python(*arguments: str) -> int:
 
 
 def lint() -> int:
-    """Style and format of code and notebooks."""
-    return python("-m", "ruff", "check", ".") or python("-m", "ruff", "format", "--check", ".")
+    """Style and format of code and notebooks, and who may import whom."""
+    return (
+        python("-m", "ruff", "check", ".")
+        or python("-m", "ruff", "format", "--check", ".")
+        or python(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+    )
 
 
 def unit() -> int:
