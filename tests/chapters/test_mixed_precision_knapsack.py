@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import repro
-from repro.pretrained.efficientnet_lite0 import ConvNorm, fold_norms
+from repro.pretrained.efficientnet_lite0 import ConvNorm, InvertedResidual, fold_norms
 from repro.quantize.uniform import quantize_symmetric
 
 WIDTHS = np.array((2, 3, 4, 5, 6, 8))
@@ -128,6 +128,29 @@ def test_the_hull_is_the_lower_convex_hull(chapter, seed, monotone):
         assert (k in kept) == (not under)
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=7, unique=True)
+)
+def test_the_hull_has_one_item_a_size_and_none_on_a_line_between_two(chapter, items):
+    """Few different sizes and costs, so that items tie and lie on one line."""
+    size, cost = np.array(items).T
+    kept = chapter.hull(size, cost)
+    corners = []
+    for k in range(len(items)):
+        slopes = np.linspace(0, 20, 2001)[1:, None] * 1.0009  # no slope between two of the items
+        corners.append(((cost + slopes * size).argmin(axis=1) == k).any())
+    assert sorted(kept) == np.flatnonzero(corners).tolist()
+    assert (np.diff(size[kept]) > 0).all()
+    assert (np.diff(cost[kept]) < 0).all()
+
+
+def test_gains_are_cost_saved_per_bit(chapter):
+    size, cost = np.array([2, 5, 9]), np.array([10.0, 4.0, 3.0])
+    assert chapter.gain(size, cost, 0, 1) == 2
+    assert chapter.gain(size, cost, 1, 2) == 0.25
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.floats(0, 1), st.booleans())
 def test_all_solvers_against_every_assignment(chapter, seed, L, fill, monotone):
@@ -142,6 +165,39 @@ def test_all_solvers_against_every_assignment(chapter, seed, L, fill, monotone):
         assert chapter.total(sizes, pick) <= budget
     assert chapter.total(costs, exact) == chapter.total(costs, whole) == optimum
     assert relaxed - 1e-9 <= optimum <= chapter.total(costs, walk) <= relaxed + step + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_budgets_in_between_and_at_a_step_are_used_up(chapter, seed):
+    """Every budget of a small problem, so that steps fit exactly, by one unit, or not."""
+    rng = np.random.default_rng(seed)
+    sizes, costs = rng.integers(1, 4, (3, 1)) * WIDTHS[:4], rng.integers(1, 9, (3, 4))
+    low, high = sizes.min(axis=1).sum(), sizes.max(axis=1).sum()
+    for budget in range(low, high + 2):
+        optimum = best(sizes, costs, budget)
+        assert chapter.total(costs, chapter.dynamic(sizes, costs, budget)) == optimum
+        x = chapter.programme(sizes, costs, budget)
+        assert chapter.total(costs, x.argmax(axis=1)) == optimum
+        walk = chapter.greedy(sizes, costs, budget)
+        assert optimum <= chapter.total(costs, walk)
+        assert chapter.total(sizes, walk) <= budget
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_programme_may_be_relaxed(chapter, seed):
+    sizes, costs = problem(seed, 8)
+    low, split = sizes.min(axis=1).sum(), 0
+    for budget in range(low, low + np.ptp(sizes, axis=1).sum(), 97):
+        x = chapter.programme(sizes, costs, budget, whole=False)
+        answer = linprog(costs.ravel(), A_ub=sizes.reshape(1, -1), b_ub=[budget],
+                         A_eq=np.kron(np.eye(8), np.ones(6)), b_eq=np.ones(8))  # fmt: skip
+        assert (x * costs).sum() == pytest.approx(answer.fun)
+        assert x.sum(axis=1) == pytest.approx(np.ones(8))
+        assert (x * sizes).sum() <= budget + 1e-6
+        split += ((x > 1e-6) & (x < 1 - 1e-6)).any()
+        whole = chapter.programme(sizes, costs, budget)
+        assert set(np.round(whole.ravel(), 9)) == {0, 1}
+    assert split
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -228,6 +284,9 @@ def test_integers_in_python_give_the_same_network(chapter, rounding):
     layers = [chapter.to_integers(*three) for three in arguments]
     x = np.random.default_rng(0).integers(0, 17, (2, 1, 4, 4))
     trace, s = chapter.run_integers(net, layers, x, rounding)
+    if rounding == "half-up":
+        default = chapter.run_integers(net, layers, x)[0]
+        assert all(np.array_equal(*two) for two in zip(default, trace, strict=True))
     for image in range(2):
         q = x[image].tolist()
         for layer, groups, seen in zip(layers[:2], (1, 2), trace[:2], strict=True):
@@ -242,6 +301,58 @@ def test_integers_in_python_give_the_same_network(chapter, rounding):
             total += int(last.bias[k])
             shift = s - 5 - int(last.shift[k])
             assert trace[-1][image, k] == total * int(last.multiplier[k]) * 2**shift
+
+
+class Tiny(nn.Module):
+    """An EfficientNet-Lite0 of two blocks, one with a shortcut."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = ConvNorm(1, 4, 3, 2)
+        blocks = InvertedResidual(4, 4, 3, 1, 2), InvertedResidual(4, 6, 3, 2, 3)
+        self.blocks = nn.Sequential(*blocks)
+        self.head, self.classifier = ConvNorm(6, 8, 1), nn.Linear(8, 5)
+
+
+def test_integer_layers_have_the_widths_picked_and_the_fractions_given(chapter):
+    torch.manual_seed(3)
+    net = fold_norms(Tiny().eval())
+    pick, fractions = [5, 0, 1, 2, 3, 4, 5, 0, 1], [8, 5, 5, 5, 5, 5, 5, 5, 7]
+    layers = chapter.integer_layers(net, pick, fractions)
+    parts = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert [layer.codes.shape for layer in layers] == [tuple(p.weight.shape) for p in parts]
+    for layer, part, k, fraction in zip(layers, parts, pick, fractions, strict=True):
+        alone = chapter.to_integers(part, int(WIDTHS[k]), fraction)
+        assert all(np.array_equal(*two) for two in zip(layer, alone, strict=True))
+    with pytest.raises(ValueError, match="zip"):
+        chapter.integer_layers(net, pick[:-1], fractions)
+
+
+def test_lite0_in_integers_is_its_own_forward_pass(chapter):
+    torch.manual_seed(3)
+    net = fold_norms(Tiny().eval())
+    layers = chapter.integer_layers(net, [5, 3, 3, 3, 3, 3, 3, 3, 5], [8, *[5] * 7, 7])
+    q = np.random.default_rng(0).integers(-99, 99, (2, 1, 8, 8))
+    trace, s = chapter.run_lite0(net, layers, q)
+    parts, seen = [m for m in net.modules() if isinstance(m, ConvNorm)], []
+
+    def step(x):
+        i = len(seen)
+        seen.append(chapter.run_layer(x, layers[i], parts[i], "half-up"))
+        return seen[-1]
+
+    x = step(q)
+    x = x + step(step(step(x)))
+    x = step(step(step(x)))
+    pooled = step(x).sum(axis=(2, 3))
+    assert len(trace) == len(seen) + 1 == 9
+    assert all(np.array_equal(*two) for two in zip(trace, seen, strict=False))
+    last = layers[-1]
+    scale = last.multiplier * 2.0 ** -(last.shift + last.fraction)
+    expected = (pooled.astype(int) @ last.codes.T + last.bias) * scale
+    assert np.array_equal(trace[-1] * 2.0**-s, expected)
+    floor = chapter.run_lite0(net, layers, q, "floor")[0]
+    assert not np.array_equal(floor[0], trace[0])
 
 
 def cell(layer, groups, q, k, i, j, rounding):
