@@ -14,10 +14,13 @@ FLOAT_STEP = 1e-6
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Equals(Rule):
-    """Every element equals `expected` exactly: a number, True or False, or an array of them.
+    """Every element equals what is expected, exactly.
 
-    An array (at most 64 elements) must have the measurement's shape.
     Opposite: all elements lie on one side of the number (array: every element differs).
+
+    Attributes:
+        expected: a number, True or False, or an array of them in the measurement's shape, of 64
+            elements at most.
     """
 
     name: ClassVar[str] = "equals"
@@ -81,10 +84,13 @@ class Equals(Rule):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtMost(Rule):
-    """Every element, an absolute value, is at most `bound`. Opposite: every element is above it.
+    """Every element, an absolute value, is at most a bound. Opposite: every element is above it.
 
     Negative numbers are refused: an error turned round would always pass. A gain or a loss that may
     have either sign is stated with `at_least`.
+
+    Attributes:
+        bound: 0 or more, in the unit of the measurement.
     """
 
     name: ClassVar[str] = "at_most"
@@ -130,9 +136,11 @@ class AtMost(Rule):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtLeast(Rule):
-    """Every element is at least `bound`. Opposite: every element is below it.
+    """Every element is at least a bound. Opposite: every element is below it.
 
-    With `of`, the elements are counts out of `of` trials: `at_least(3, of=5)`.
+    Attributes:
+        bound: in the unit of the measurement.
+        of: where the elements are counts, how many trials they are out of: `at_least(3, of=5)`.
     """
 
     name: ClassVar[str] = "at_least"
@@ -177,9 +185,11 @@ class AtLeast(Rule):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Within(Rule):
-    """Every element lies in the closed range [low, high].
+    """Every element lies in a closed range. Opposite: all lie below it, or all above it.
 
-    Opposite: all elements lie below it, or all above it.
+    Attributes:
+        low: the lower end, in the unit of the measurement.
+        high: the upper end, above it.
     """
 
     name: ClassVar[str] = "within"

@@ -14,6 +14,7 @@ from repro.claims.measurement import (
     glimpse,
     is_number,
     number,
+    plain,
     stored_number,
 )
 from repro.claims.rules import AtMost, Improves, Rule
@@ -35,10 +36,12 @@ NAMES = ("exact", "rounding", "relative", "absolute", "seeds")
 class Drift:
     """A band around a stored measurement.
 
-    `name` is "exact" (the same numbers), "rounding" (an error that stays of its order of
-    magnitude), "relative" (every number within `by` times the largest of them), "absolute" (within
-    `by`, in the unit of the measurement) or "seeds" (the mean within `by` times half the 95 %
-    interval over seeds).
+    Attributes:
+        name: "exact" (the same numbers), "rounding" (an error that stays of its order of
+            magnitude), "relative" (every number within `by` times the largest of them), "absolute"
+            (within `by`, in the unit of the measurement) or "seeds" (the mean within `by` times
+            half the 95 % interval over seeds).
+        by: the width, above 0; 0 for the first two.
     """
 
     name: str
@@ -46,7 +49,7 @@ class Drift:
 
     def __post_init__(self) -> None:
         """Check the name and the width."""
-        width, sized = self.by, self.name in NAMES[2:]
+        width, sized = plain(self.by), self.name in NAMES[2:]
         if self.name not in NAMES:
             raise ClaimError(f"drift: expected one of {', '.join(NAMES)}, got {self.name!r}")
         if not is_number(width) or (width <= 0) == sized:
@@ -54,6 +57,7 @@ class Drift:
             raise ClaimError(f"drift: expected {wanted} for {self.name}, got {glimpse(width)}")
         if self.name == "relative" and width >= 1:
             raise ClaimError(f"drift: expected a relative band below 1, got {width!r}")
+        object.__setattr__(self, "by", width)
 
     @property
     def text(self) -> str:
@@ -117,17 +121,29 @@ class Drift:
 
 
 def absolute(by: float) -> Drift:
-    """Numbers that may move by `by`, in their unit: one trained network, say."""
+    """A band for numbers that move by about as much whatever their size: one trained network.
+
+    Args:
+        by: how far each number may move, in its unit, above 0.
+    """
     return Drift("absolute", by)
 
 
 def relative(by: float = ROUNDED) -> Drift:
-    """Numbers that may move by a share `by` of the largest of them."""
+    """A band for numbers that move in proportion to their size.
+
+    Args:
+        by: how far each number may move, as a share of the largest of them, between 0 and 1.
+    """
     return Drift("relative", by)
 
 
 def seeds(by: float = WIDENED) -> Drift:
-    """A mean over seeds that may move by `by` times half its 95 % interval."""
+    """A band for the mean of one number per seed, three or more.
+
+    Args:
+        by: how far the mean may move, in halves of its 95 % interval, above 0.
+    """
     return Drift("seeds", by)
 
 

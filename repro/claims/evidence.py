@@ -11,6 +11,7 @@ from repro.claims.measurement import (
     Measurement,
     glimpse,
     is_number,
+    plain,
     read_number,
     stored_number,
 )
@@ -19,6 +20,8 @@ from repro.claims.texts import require_text
 
 #: Measurements of one quantity in one unit do not differ by more than this factor.
 SAME_UNIT = 1e6
+#: A near miss is no larger than the measurement by more than this factor.
+NEAR_MISS = 1e3
 #: A varied cause must bring the claim nearer by at least this share of what is lacking.
 NEARER = 0.1
 #: With this many distinct numbers, measurements that lie on one line are copies and not chance.
@@ -27,11 +30,13 @@ COPIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Varied:
-    """A cause that was varied: its name with a unit, and what was measured at each level.
+    """A cause that was varied towards the paper's own setting, and beyond the chapter's.
 
-    `levels` maps two or more numbers, ascending towards the paper's own setting and beyond the
-    chapter's, to measurements of the same kind as the claim's. `source` says where they come from
-    ("trial `length`", "cell above").
+    Attributes:
+        what: its name, with a unit.
+        levels: what was measured at each of two or more ascending numbers, in the same way as the
+            claim's measurement.
+        source: where these measurements come from ("trial `length`", "cell above").
     """
 
     what: str
@@ -54,9 +59,10 @@ def judge_control(rule: Rule, verdict: str, measured: Measurement, control: Meas
             "the control is the measurement turned round, which is always on the other side; run "
             "the method without its key step"
         )
-    errors = isinstance(rule, AtMost | Equals) and verdict != "contradicted"
-    if not errors:  # a rounding error and a fault do differ by more than any factor
-        same_unit("control", control, measured)
+    if verdict == "contradicted":
+        same_unit("control", SAME_UNIT, control, measured)
+    elif not isinstance(rule, AtMost | Equals):  # a fault is larger than rounding by any factor
+        same_unit("control", NEAR_MISS, control, measured)
     short, noise = rule.shortfall(control), rule.spread(control)
     if verdict == "contradicted":
         if rule.refutes(control):
@@ -70,6 +76,11 @@ def judge_control(rule: Rule, verdict: str, measured: Measurement, control: Meas
             raise ClaimError(
                 "the rule accepts the control as well, so this cannot fail; "
                 "use a stricter rule or a control that is really wrong"
+            )
+        if isinstance(rule, Improves) and 2 * rule.by < min(control.mean, 0):
+            raise ClaimError(
+                f"the margin, {rule.by:g}, is more than half of what the control loses, "
+                f"{control.mean:.3g}: not worse by that margin says little; narrow it"
             )
         noisy = noise > 0 and short < 0 and rule.shortfall(measured) >= -noise
     if noisy:
@@ -101,7 +112,7 @@ def positive_control(
                 "computed from it, not measured; measure an effect that is known to be there (if "
                 "both are differences from the same baseline, run the baseline with other seeds)"
             )
-    same_unit("positive control", positive, measured, control)
+    same_unit("positive control", SAME_UNIT, positive, measured, control)
     if not rule.accepts(positive):
         raise ClaimError(
             "the rule rejects the positive control as well: the experiment could not have seen "
@@ -164,15 +175,16 @@ def same_shape(name: str, measured: Measurement, other: Measurement) -> None:
         )
 
 
-def same_unit(name: str, other: Measurement, *known: Measurement) -> None:
+def same_unit(name: str, factor: float, other: Measurement, *known: Measurement) -> None:
     """Refuse a measurement of another order of magnitude altogether.
 
     Raises:
-        ClaimError: it is a million times any of those known.
+        ClaimError: it is larger than any of those known by more than the factor.
     """
-    if other.size > SAME_UNIT * (max(measurement.size for measurement in known) or 1.0):
+    size = max(measurement.size for measurement in known)
+    if other.size > (factor * size or SAME_UNIT):
         raise ClaimError(
-            f"the {name} is more than {SAME_UNIT:g} times the measurement: "
+            f"the {name} is more than {factor:g} times the measurement: "
             "it is not the same quantity in the same unit, or no near miss"
         )
 
@@ -194,13 +206,14 @@ def cause(rule: Rule, band: Drift, measured: Measurement, varied: Any, unit: str
     source = require_text("source of the cause", varied.source)
     if not isinstance(varied.levels, Mapping) or len(varied.levels) < 2:
         raise ClaimError(f"the cause {what!r} has fewer than two levels: it was not varied")
-    levels = list(varied.levels)
+    levels = [plain(level) for level in varied.levels]
     if not all(map(is_number, levels)) or levels != sorted(levels):
         raise ClaimError(
             f"the levels of {what!r} must be numbers that ascend towards the paper's setting, "
             f"got {glimpse(levels)}"
         )
-    found = [_level(rule, measured, what, level, varied.levels[level]) for level in levels]
+    values = zip(levels, varied.levels.values(), strict=True)
+    found = [_level(rule, measured, what, level, value) for level, value in values]
     if same(rule, found[-1], measured):
         raise ClaimError(
             f"the last level of {what!r} is the measurement itself: vary the cause beyond the "
@@ -224,7 +237,7 @@ def _level(rule: Rule, measured: Measurement, what: str, level: float, value: An
         raise ClaimError(f"the {name}: {error}") from error
     if len(at.shape) != len(measured.shape):  # a trial may have run more seeds, or fewer
         same_shape(name, measured, at)
-    same_unit(name, at, measured)
+    same_unit(name, SAME_UNIT, at, measured)
     return at
 
 

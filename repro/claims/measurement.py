@@ -61,6 +61,11 @@ def read_number(value: Any) -> Any:
     return found
 
 
+def plain(value: Any) -> Any:
+    """A NumPy scalar as a Python number; all else stays as it is."""
+    return value.item() if isinstance(value, np.integer | np.floating) else value
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number of a magnitude that can be measured."""
     if isinstance(value, bool) or not isinstance(value, int | float):

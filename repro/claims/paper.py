@@ -16,9 +16,11 @@ VERDICTS = ("reproduced", "consistent", "not at this scale", "contradicted")
 class Stated:
     """One claim of a paper, in the paper's own terms.
 
-    `id` is that of the ledger's entry that tests it. `says` is the claim in a sentence, `where`
-    the place in the paper and its figure, such as "66.2 % against 61.8 % top-1 (table 2)".
-    `out_of_reach` says why no entry tests it; it is left out where one does.
+    Attributes:
+        id: that of the ledger's entry that tests it.
+        says: the claim in a sentence.
+        where: its figure and its place, such as "66.2 % against 61.8 % top-1 (table 2)".
+        out_of_reach: why no entry tests it; left out where one does.
     """
 
     id: str
@@ -64,7 +66,16 @@ def check_rows(rows: Iterable[Any]) -> list[Stated]:
 
 
 def gaps(rows: Iterable[Stated], entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What does not fit between the table of a paper's claims and the ledger; empty if all does."""
+    """What does not fit between the table of a paper's claims and the ledger.
+
+    Args:
+        rows: of the table.
+        entries: records of the ledger.
+
+    Returns:
+        One sentence for each row without an entry and without a reason, each entry that its row
+        does not provide for, and each claim without a row.
+    """
     rows = {row.id: row for row in rows}
     made = {entry["id"]: entry for entry in entries}
     found = []
@@ -90,7 +101,9 @@ def gaps(rows: Iterable[Stated], entries: Iterable[Mapping[str, Any]]) -> list[s
 class Coverage:
     """How many of a paper's claims were tested, and how the tests came out.
 
-    `stated` counts the rows of the table, `verdicts` the tested ones by verdict, best first.
+    Attributes:
+        stated: rows of the table.
+        verdicts: how many of them were tested with each verdict, best first.
     """
 
     stated: int
@@ -111,6 +124,11 @@ class Coverage:
 
 
 def coverage(stated: int, entries: Iterable[Mapping[str, Any]]) -> Coverage:
-    """Count the claims among entries against the number that papers state."""
+    """Count the claims among entries against the number that papers state.
+
+    Args:
+        stated: rows in the tables of the papers' claims.
+        entries: records; checks and findings are passed over.
+    """
     counts = Counter(entry["verdict"] for entry in entries if entry["kind"] == "claim")
     return Coverage(stated, {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]})

@@ -3,8 +3,6 @@
 from dataclasses import fields
 from typing import Any, ClassVar
 
-import numpy as np
-
 from repro.claims.measurement import (
     LIMIT,
     ClaimError,
@@ -12,14 +10,14 @@ from repro.claims.measurement import (
     glimpse,
     is_number,
     number,
+    plain,
     stored_number,
 )
 
 
 def bound(rule: str, name: str, value: Any) -> int | float:
     """A rule's bound as a Python number, or why it is none."""
-    if isinstance(value, np.integer | np.floating):
-        value = value.item()
+    value = plain(value)
     if not is_number(value):
         raise ClaimError(
             f"{rule}: {name} must be a finite number up to {LIMIT:g}, got {glimpse(value)}"

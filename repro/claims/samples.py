@@ -14,10 +14,13 @@ class Improves(Rule):
     """The mean of paired differences (better minus baseline) is above `by`, beyond chance.
 
     The measurement is one difference per seed, shape (N,), N >= 5. The lower end of Student's
-    two-sided interval at `confidence` (0.95 to 1) must be above `by`; a negative `by` states that
-    the method is not worse by more than that. Opposite: the whole interval is below `by`.
+    two-sided interval must be above `by`. Opposite: the whole interval is below `by`.
     Equal differences are refused, and differences that all come twice: seeds that change nothing,
     or the same runs told again, are no replicates.
+
+    Attributes:
+        confidence: of the interval, from 0.95 to below 1.
+        by: the least difference; a negative one states that the method is not worse by more.
     """
 
     name: ClassVar[str] = "improves"
@@ -95,9 +98,12 @@ class Slope(Rule):
     """The exponent of a power law y ~ x**expected, by least squares on (log x, log y).
 
     The measurement is a pair (x, y) of 3 to 32 positive numbers each, x with 3 distinct values.
-    The fitted slope must be within `within` (above 0, at most a half: more cannot tell an order
-    from the next) of `expected`. Opposite: it is further away than that by more than two standard
-    errors of the fit.
+    Opposite: the slope is too far away by more than two standard errors of the fit.
+
+    Attributes:
+        expected: the exponent.
+        within: how far the fitted slope may be from it, above 0 and at most a half: more cannot
+            tell an order from the next.
     """
 
     name: ClassVar[str] = "slope"

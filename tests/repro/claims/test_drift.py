@@ -141,6 +141,11 @@ def test_trained_networks_have_their_bands(made, changes):
     }
 
 
+def test_a_width_may_be_a_numpy_number(made):
+    drift = made(**NETWORK, drift=absolute(np.float32(0.0625)))["drift"]
+    assert drift["by"] == 0.0625 and type(drift["by"]) is float
+
+
 def test_the_interval_of_improves_is_as_wide_as_it_is(made):
     # The default reaches the control here; the rule and its own interval keep them apart.
     assert made(control=[0.0, 1.4, 0.1, 1.2, 0.5])["drift"]["name"] == "seeds"

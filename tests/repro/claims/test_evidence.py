@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_entries import OPPOSITE, PAIRS, SCALE
 
-from repro.claims import Varied, absolute, at_least, at_most, equals, improves, slope
+from repro.claims import Varied, absolute, at_least, at_most, equals, improves, slope, within
 
 LONG = np.linspace(1, 2, 100)
 NOISY = [-40.0, 55.0, -20.0, 60.0, -50.0]
@@ -61,7 +61,14 @@ def test_a_closed_form_off_by_one_is_a_control(made):
 
 
 def test_a_control_in_another_unit_is_refused(refused):
-    refused("no near miss", accept=at_least(1), measured=3.0, control=-1e8)
+    refused("no near miss", accept=at_least(1), measured=3.0, control=-3001.0)
+    refused("no near miss", accept=within(-2e6, 2e6), measured=3.0, control=2.9e6)
+
+
+def test_a_margin_that_nothing_misses_is_refused(refused, made):
+    losses = {"measured": [-6.1, -5.0, -5.5, -5.8, -5.2], "control": [-16, -15, -15.5, -15.8, -15]}
+    refused("more than half of what the control loses", **losses, accept=improves(by=-10))
+    assert made(**losses, accept=improves(by=-7))["verdict"] == "reproduced"
 
 
 def test_a_rounding_error_and_a_fault_may_lie_far_apart(made):
@@ -162,6 +169,12 @@ BETTER, WORSE = [1.1, 2.0, 1.4, 1.9, 1.2], [-4.0, -5.0, -4.5, -5.5, -4.2]
 )
 def test_a_cause_that_shows_nothing_is_refused(refused, levels, why):
     refused(why, **(SCALE | {"cause": Varied("epochs", levels, "trial")}))
+
+
+def test_levels_may_be_numpy_numbers(made):
+    levels = dict(zip(np.array([6, 18]), [WORSE, BETTER], strict=True))
+    record = made(**(SCALE | {"cause": Varied("epochs", levels, "trial")}))
+    assert [type(step["level"]) for step in record["cause"]["levels"]] == [int, int]
 
 
 def test_a_cause_says_what_it_is_and_where_it_was_varied(refused):
