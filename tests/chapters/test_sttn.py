@@ -75,6 +75,14 @@ def test_the_released_gradient_follows_its_formula():
         torch.testing.assert_close(W.grad, expected, rtol=1e-12, atol=1e-12)
 
 
+def test_the_released_rule_has_the_values_of_the_soft_threshold():
+    W1, W2 = latents(3, 2, 3, 3)
+    scale, T = sttn.released_ternary(W1, W2)
+    alpha, B = sttn.soft_ternary(W1, W2)
+    assert scale.tolist() == [1] * 3
+    torch.testing.assert_close(T, alpha[:, None, None, None] * B)
+
+
 def test_the_hard_threshold_cuts_each_filter_at_seven_tenths_of_its_mean():
     W = latents(4, 3, 3, 3)[0]
     alpha, T = sttn.hard_ternary(W)
