@@ -1,7 +1,7 @@
-"""The tool behind the Makefile: new, refresh, structure, check, scoreboard.
+"""The tool behind the Makefile, which checks, refreshes and publishes chapters.
 
-Run ``python -m press --help``. Nothing here imports torch, so every command but the
-execution of a chapter itself starts at once.
+Run `python -m press --help`. Nothing here imports torch, so every command but those that execute
+a chapter's code starts at once.
 """
 
 

@@ -130,17 +130,12 @@ class Cost:
     peak_mb: float
 
 
-def execute(
-    notebook: NotebookNode,
-    on_cell: Callable[[], object] = lambda: None,
-    timeout: float = CELL_TIMEOUT,
-) -> Cost:
+def execute(notebook: NotebookNode, on_cell: Callable[[], object] = lambda: None) -> Cost:
     """Run every code cell of a notebook in order, and put the new outputs into it.
 
     Args:
         notebook: a notebook in format 4; modified in place.
         on_cell: called after each code cell.
-        timeout: seconds that a cell may take.
 
     Returns:
         What the run cost.
@@ -148,7 +143,7 @@ def execute(
     Raises:
         BookError: a cell failed, took too long, or the kernel died; names the cell and the cause.
     """
-    with isolated() as isolation, _client(notebook, isolation, timeout) as client:
+    with isolated() as isolation, _client(notebook, isolation) as client:
         start = time.perf_counter()
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
@@ -163,9 +158,7 @@ def execute(
 
 
 @contextmanager
-def _client(
-    notebook: NotebookNode, isolation: Isolation, timeout: float
-) -> Iterator[NotebookClient]:
+def _client(notebook: NotebookNode, isolation: Isolation) -> Iterator[NotebookClient]:
     """A client whose kernel runs in isolation, until the end of the context."""
     manager = AsyncKernelManager(
         kernel_name=CURRENT_ENV_KERNEL_NAME,
@@ -176,7 +169,7 @@ def _client(
     client = NotebookClient(
         notebook,
         km=manager,
-        timeout=timeout,
+        timeout=CELL_TIMEOUT,
         store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,

@@ -112,9 +112,14 @@ def no_isolation(extra=None):
         yield Isolation(room.folder, dict(os.environ))
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.__name__)
+def all_of(hostile, folder):
+    """The variables of several ways to be hostile at once; of two homes the first counts."""
+    return {name: value for way in reversed(hostile) for name, value in way(folder).items()}
+
+
+@pytest.mark.parametrize("hostile", [HOSTILE, [unwritable_home]], ids=["all", "unwritable"])
 def test_hostile_surroundings_change_nothing(hostile, tmp_path, monkeypatch):
-    set_all(monkeypatch, hostile(tmp_path))
+    set_all(monkeypatch, all_of(hostile, tmp_path))
     assert said() == list(PROBES.values())
 
 
@@ -130,10 +135,7 @@ def test_without_isolation_they_would(hostile, tmp_path, monkeypatch):
 
 def test_nbval_is_isolated_alike(tmp_path, monkeypatch):
     """All at once, with pytest's own variables, and with files beside the notebook."""
-    variables = {}
-    for hostile in HOSTILE:
-        variables = hostile(tmp_path / "home") | variables
-    set_all(monkeypatch, variables)
+    set_all(monkeypatch, all_of(HOSTILE, tmp_path / "home"))
     monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     monkeypatch.chdir(tmp_path)
