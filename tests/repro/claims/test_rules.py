@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.claims import ClaimError, at_least, at_most, equals, improves, slope, within
@@ -124,6 +124,7 @@ def test_rules_cannot_be_changed():
         object.__setattr__(at_most(1), "accepts", lambda value: True)
 
 
+@settings(max_examples=40)
 @given(SAMPLES, NUMBERS)
 def test_elementwise_rules_mean_every_element(values, bound):
     sizes = [abs(v) for v in values]
@@ -135,6 +136,7 @@ def test_elementwise_rules_mean_every_element(values, bound):
     )
 
 
+@settings(max_examples=40)
 @given(SAMPLES, NUMBERS)
 def test_no_rule_accepts_what_it_refutes(values, bound):
     for rule in (at_least(bound), equals(bound), within(bound, bound + 1)):

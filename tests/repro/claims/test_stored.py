@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_entries import CHECK, CLAIM, OPPOSITE, SCALE, ledger_of
 
@@ -80,6 +80,7 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e99, 1e99, allow_subnor
 SAMPLES = st.lists(st.integers(-(10**6), 10**6) | st.floats(-1e9, 1e9), min_size=1, max_size=80)
 
 
+@settings(max_examples=50)
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_every_number_survives_javascript(measured, control, bound):
     for accept in (at_least(bound), equals(measured)):
@@ -92,6 +93,7 @@ def test_every_number_survives_javascript(measured, control, bound):
         assert returned == record == rejudge(returned)
 
 
+@settings(max_examples=50)
 @given(SAMPLES, st.floats(0, 1e6), st.floats(-1e6, 1e6))
 def test_every_sample_survives_javascript(values, shift, bound):
     control = [value - shift for value in values]
