@@ -58,7 +58,7 @@ def explore(
     Raises:
         ExploreError: no slider, too few or too many positions, positions that read alike, a start
             that is no position, blank or wrong `alt`, labels, formats or starts for no slider,
-            figures of different sizes, or more than 200 kB in the strongest compression.
+            figures of different sizes, or more than 150 kB in the strongest compression.
         ValueError: `caption` is blank.
         TypeError: `draw` returned something that is not a matplotlib figure.
     """

@@ -1,7 +1,7 @@
 """The pictures of all positions of an `explore` figure, as sharp as their bytes allow.
 
-Drawings are stored as SVG: sharp at every size, and dozens of positions compressed together take
-less than ten as pixels. Pictures, and drawings of thousands of marks, are stored as WebP.
+Light drawings are stored as SVG: sharp at every size, and dozens of positions compressed together
+take less than ten as pixels. Pictures, and drawings of thousands of marks, are stored as WebP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ Step = tuple[int, dict[str, int]]
 # Dots per inch and compression, best first. Few colours without loss suit line art, lossy steps
 # suit photographs.
 STEPS: tuple[Step, ...] = (
-    (SHARP_DPI, {"colours": 256}),
     (SHARP_DPI, {"colours": 64}),
     (SHARP_DPI, {"quality": 80}),
     (SHARP_DPI, {"colours": 32}),
@@ -85,8 +84,9 @@ def store(figures: Sequence[Figure], start: int, page: Callable[[Frames], str], 
 
     if kind(*figures) == "drawing":
         packed = data_uri("svg+zlib", pack([to_svg(figure) for figure in figures]))
-        if len(packed) <= most:
-            built = page(Frames(encoded(start, STEPS[1]), packed=packed))
+        still = encoded(start, STEPS[0])
+        if len(packed) < len(still) * len(figures):
+            built = page(Frames(still, packed=packed))
             if len(built.encode()) <= most:
                 return built
     size = 0

@@ -18,7 +18,7 @@ from repro.figures.raster import CSS_PIXELS_PER_INCH
 from repro.figures.sliders import ExploreError, Position, Slider, all_positions
 from repro.markup import render
 
-MOST_BYTES = 200_000
+MOST_BYTES = 150_000
 _shown: Counter[str] = Counter()  # how often this process has shown a figure of the same content
 
 
