@@ -78,7 +78,7 @@ class Trial:
     question: str
     measure: Callable[..., Mapping[str, float]]
     quantities: tuple[Quantity, ...]
-    settings: Sequence[Setting] | Callable[[Mapping[str, trials.Trial]], Sequence[Setting]]
+    settings: Sequence[Setting] | Callable[[Mapping[str, trials.Stored]], Sequence[Setting]]
     seeds: Sequence[int] = tuple(range(FIRST_SEED, FIRST_SEED + 5))
     choose: tuple[str, ...] = ()
 
@@ -170,7 +170,7 @@ def run(slug: str, declared: Sequence[Trial], workers: int = 1) -> tuple[Path, i
         )
     state = fingerprint(slug)
     kept = Kept(chapters.ROOT / "trials" / ".runs" / f"{slug}.jsonl", state)
-    finished: dict[str, trials.Trial] = {}
+    finished: dict[str, trials.Stored] = {}
     for trial in declared:
         wanted = trial.settings(finished) if callable(trial.settings) else trial.settings
         jobs = [Job(trial.name, setting, seed) for setting in wanted for seed in trial.seeds]
@@ -287,7 +287,7 @@ def _run(measure: Callable[..., Mapping[str, float]], wanted: list[str], job: Jo
     return {**run, "seconds": round(seconds, 2)}
 
 
-def _result(trial: Trial, settings: Sequence[Setting], runs: list[dict]) -> trials.Trial:
+def _result(trial: Trial, settings: Sequence[Setting], runs: list[dict]) -> trials.Stored:
     """What is stored of a finished trial."""
     axes = dict.fromkeys(axis for setting in settings for axis in setting)
     varied = {a: list(dict.fromkeys(s[a] for s in settings if a in s)) for a in axes}

@@ -22,7 +22,7 @@ from repro.report import table
 from repro.stats import t_interval
 
 Setting = dict[str, Any]
-Trial = dict[str, Any]
+Stored = dict[str, Any]
 
 
 class TrialError(Exception):
@@ -90,7 +90,7 @@ def load(slug: str) -> dict[str, Any]:
         ) from error
 
 
-def trial(slug: str, name: str) -> Trial:
+def trial(slug: str, name: str) -> Stored:
     """One stored trial.
 
     Raises:
@@ -151,7 +151,7 @@ def values(slug: str, name: str, quantity: str | None = None, **setting: Any) ->
     return _measured(one, quantity, found[0])
 
 
-def settings(one: Trial) -> list[Setting]:
+def settings(one: Stored) -> list[Setting]:
     """The combinations of arm and settings of a trial, in the order of its grid."""
     unique: list[Setting] = []
     for run in one["runs"]:
@@ -160,7 +160,7 @@ def settings(one: Trial) -> list[Setting]:
     return unique
 
 
-def chosen(one: Trial) -> list[Setting]:
+def chosen(one: Stored) -> list[Setting]:
     """The combinations with the best mean, one for each setting of what was not chosen among.
 
     Args:
@@ -221,7 +221,7 @@ def show(slug: str, name: str, quantity: str | None = None) -> None:
     table(rows, columns, caption=". ".join(note.rstrip(".") for note in notes).replace("?.", "?"))
 
 
-def _quantity(one: Trial, quantity: str | None) -> str:
+def _quantity(one: Stored, quantity: str | None) -> str:
     """The quantity asked for, or the only one."""
     known = list(one["quantities"])
     if quantity in known or (quantity is None and len(known) == 1):
@@ -229,7 +229,7 @@ def _quantity(one: Trial, quantity: str | None) -> str:
     raise TrialError(f"expected one of the quantities {', '.join(known)}, got {quantity!r}")
 
 
-def _measured(one: Trial, quantity: str, setting: Setting) -> np.ndarray:
+def _measured(one: Stored, quantity: str, setting: Setting) -> np.ndarray:
     """Measured values (S,) of one combination, in the order of the seeds."""
     runs = {r["seed"]: r["measured"][quantity] for r in one["runs"] if r["settings"] == setting}
     return np.array([runs[seed] for seed in sorted(runs)])
@@ -249,7 +249,7 @@ def _cell(value: Any) -> str | int:
     return value if isinstance(value, int) else str(value)
 
 
-def _mark(one: Trial, setting: Setting) -> str:
+def _mark(one: Stored, setting: Setting) -> str:
     """How a chosen combination is marked: a number at the end of its grid may not be the best."""
     for axis in one["choose"]:
         varied = one["grid"][axis]

@@ -41,9 +41,9 @@ def slip(after):
     return Mutant(1, 2, "return x * 3 + 1", after, f"def scale(x):\n    {after}")
 
 
-def trial(root, notebook=False):
-    """A trial of the chapter in a temporary book."""
-    return mutate.Trial(mutate.Book("slips", root / "mutants"), notebook)
+def examiner(root, notebook=False):
+    """An examiner of the chapter in a temporary book."""
+    return mutate.Examiner(mutate.Book("slips", root / "mutants"), notebook)
 
 
 def test_the_score_and_the_survivors_are_printed(root, capsys):
@@ -65,18 +65,18 @@ def test_sharp_tests_kill_all_mutants(root, capsys):
 
 
 def test_a_failed_test_is_told_from_an_error(root):
-    one = trial(root)
+    one = examiner(root)
     assert one.fate(slip("return 8")) == mutate.Fate("test", "test_scale")
     assert one.fate(slip("return 7")) == mutate.Fate("survived")
     write_tests(root, 'import repro\n\nslips = repro.chapter("slips")\n' + TESTS)
-    one = trial(root)
+    one = examiner(root)
     broken = Mutant(1, 1, "", "", "raise RuntimeError")
     assert one.fate(broken) == mutate.Fate("error", "the tests could not be loaded")
 
 
 @pytest.mark.parametrize("after", ["import time; time.sleep(60)", "import os; os._exit(1)"])
 def test_mutants_that_hang_or_crash_are_killed_by_an_error(root, after):
-    one = trial(root)
+    one = examiner(root)
     one.patience = 1
     start = time.monotonic()
     assert one.fate(slip(after)) == mutate.Fate("error", "took too long, or crashed")
@@ -105,7 +105,7 @@ def test_survivors_of_the_tests_are_executed(root, monkeypatch, results, expecte
         return results
 
     monkeypatch.setattr(mutate, "compare", compare)
-    one = trial(root, notebook=True)
+    one = examiner(root, notebook=True)
     assert one.fate(slip("return 8")).outcome == "test"
     assert executed == []
     assert one.fate(slip("return 7")) == expected
