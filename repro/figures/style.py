@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import matplotlib as mpl
-from cycler import cycler
 
 from repro.figures import captions
 from repro.figures.raster import CSS_PIXELS_PER_INCH
@@ -50,7 +49,7 @@ def _colours() -> dict[str, object]:
     return {
         **ink,
         **paper,
-        "axes.prop_cycle": cycler(color=list(PALETTE.values())),
+        "axes.prop_cycle": plt.cycler(color=list(PALETTE.values())),
         "grid.color": INK,
         "grid.alpha": 0.18,
         "image.cmap": SEQUENTIAL,
