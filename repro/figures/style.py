@@ -49,7 +49,7 @@ def _colours() -> dict[str, object]:
     return {
         **ink,
         **paper,
-        "axes.prop_cycle": plt.cycler(color=list(PALETTE.values())),
+        "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
         "grid.color": INK,
         "grid.alpha": 0.18,
         "image.cmap": SEQUENTIAL,
