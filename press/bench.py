@@ -1,6 +1,6 @@
 """Benchmarks: times, how they grow, and tables that the appendix shows.
 
-A script in ``benchmarks/`` measures the alternatives in one run and reports ratios, because seconds
+A script in `benchmarks/` measures the alternatives in one run and reports ratios, because seconds
 mean nothing on another machine. Nothing here is timed in a test.
 """
 
@@ -92,7 +92,7 @@ def report(slug: str, about: str, tables: Sequence[Table], folder: Path = RESULT
         slug: the chapter's.
         about: one sentence: against what, and why that.
         tables: one or more tables, with at least one ratio.
-        folder: where the file ``SLUG.json`` goes.
+        folder: where the file `SLUG.json` goes.
 
     Returns:
         The file's path.
