@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import constants as si
+from scipy.integrate import quad
 from scipy.special import ellipk
 
 import repro
@@ -41,7 +42,56 @@ def test_the_order_counts_the_photons_that_cross_the_gap():
         assert (k - 1) * energy <= gap < k * energy
 
 
+def test_photons_and_pulses_in_the_units_of_the_field():
+    c = replace(KDP, wavelength=500e-9, pulse=6e-9)
+    assert laser.photon(c) / si.e == pytest.approx(1239.84 / 500, rel=1e-5)  # hc in eV nm
+    assert laser.omega(c) * c.wavelength / si.c == pytest.approx(2 * np.pi)
+    half = np.exp(-((c.pulse / 2) ** 2) / (2 * laser.duration(c) ** 2))
+    assert half == pytest.approx(0.5)  # the full width at half maximum
+
+
 # Ionisation
+
+
+def slow_keldysh(intensity, c):
+    """The Keldysh rate with its special functions as the integrals that define them; SI inside."""
+
+    def elliptic(m, power):
+        return quad(lambda t: (1 - m * np.sin(t) ** 2) ** power, 0, np.pi / 2, epsabs=1e-13)[0]
+
+    def dawson(z):
+        return quad(lambda y: np.exp(y * y - z * z), 0, z, epsabs=1e-13)[0]
+
+    w, gap = 2 * np.pi * si.c / c.wavelength, c.gap * si.e
+    field = (2 * intensity * 1e4 / (laser.index(c) * si.c * si.epsilon_0)) ** 0.5
+    g = w * (c.mass * si.m_e * gap) ** 0.5 / (si.e * field)
+    inner, outer = g**2 / (1 + g**2), 1 / (1 + g**2)
+    K1, E1, K2, E2 = (elliptic(m, p) for m in (inner, outer) for p in (-0.5, 0.5))
+    photons = 2 / np.pi * gap / (si.hbar * w) * (1 + g**2) ** 0.5 / g * E2  # effective gap
+    k = int(photons + 1)
+    series = sum(
+        np.exp(-np.pi * n * (K1 - E1) / E2)
+        * dawson((np.pi**2 * (2 * k - 2 * photons + n) / (2 * K2 * E2)) ** 0.5)
+        for n in range(120)
+    )
+    Q = (np.pi / (2 * K2)) ** 0.5 * series
+    scale = 2 * w / (9 * np.pi) * ((1 + g**2) ** 0.5 / g * c.mass * si.m_e * w / si.hbar) ** 1.5
+    return scale * Q * np.exp(-np.pi * k * (K1 - E1) / E2) / 1e6  # cm^-3
+
+
+@pytest.mark.parametrize("intensity", [1e9, 3e11, 2e13])
+@pytest.mark.parametrize("gap", [7.8, 5.0])
+def test_the_keldysh_rate_is_that_of_its_integrals(intensity, gap):
+    c = replace(KDP, gap=gap, mass=0.4)
+    assert laser.keldysh(intensity, c) == pytest.approx(slow_keldysh(intensity, c), rel=1e-6)
+
+
+@pytest.mark.parametrize("gap", [5.0, 7.8, 12.0])
+def test_the_multiphoton_law_is_the_keldysh_rate_at_low_intensity(gap):
+    c = replace(KDP, gap=gap)
+    for intensity in (1e8, 1e9, 3e9):
+        power = laser.multiphoton(c) * intensity ** laser.order(c)
+        assert power == pytest.approx(laser.keldysh(intensity, c), rel=1e-3)
 
 
 def test_the_keldysh_rate_falls_with_the_gap_and_rises_with_the_intensity():
@@ -66,6 +116,24 @@ def test_the_ladder_starts_as_a_cube_and_ends_as_a_line():
     assert np.diff(G[2:]) / 10 == pytest.approx(B_STEADY, rel=1e-6)
     assert a[-1] == pytest.approx(1 - B_STEADY, abs=1e-6)
     assert b[-1] == pytest.approx(B_STEADY, abs=1e-6)
+
+
+def test_the_ladder_is_three_levels_of_jumps():
+    """Sites empty, in the first, in the second level: a matrix of jumps, half-filled targets."""
+    u, y = np.array([0.3, 1.0, 2.5]), np.zeros(3)
+
+    def rates(y):
+        a, b, _ = y
+        first, second, third = 1 - a, a * (1 - b), b
+        return np.array([first - second, second - third, third])
+
+    steps, found = 2_500, []
+    for n in range(1, steps + 1):  # the midpoint rule
+        h = u[-1] / steps
+        y = y + h * rates(y + h / 2 * rates(y))
+        if np.isclose(n * h, u).any():
+            found.append(y)
+    assert laser.ladder(u) == pytest.approx(np.array(found).T, rel=1e-5)
 
 
 @settings(max_examples=12, deadline=None)
@@ -93,6 +161,16 @@ def test_free_carriers_absorb_most_when_they_collide_once_a_radian():
     times = np.geomspace(1e-17, 1e-14, 301)
     best = max(times, key=lambda tau: laser.free_carrier(replace(KDP, collision=tau)))
     assert best * laser.omega(KDP) == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("collision", [1e-16, 1e-15, 1e-14])
+def test_free_carriers_absorb_as_a_thin_plasma_does(collision):
+    """From the complex refractive index of a plasma of few electrons, instead of the formula."""
+    c, density = replace(KDP, collision=collision), 1e18  # per cubic metre
+    w = laser.omega(c)
+    plasma = density * si.e**2 / (si.epsilon_0 * si.m_e * (w**2 + 1j * w / collision))
+    decay = 2 * w / si.c * np.sqrt(laser.index(c) ** 2 - plasma).imag
+    assert laser.free_carrier(c) == pytest.approx(decay / density * 1e4, rel=1e-3)  # cm^2
 
 
 def test_a_crystal_without_sites_does_not_know_the_ladder():
@@ -146,6 +224,15 @@ def test_the_stiff_integrators_agree():
 
 
 # Maxwell's equations
+
+
+@pytest.mark.parametrize("dx", [5.0, 12.5, 30.0])
+@pytest.mark.parametrize("wavelength", [355.0, 1064.0])
+def test_a_cycle_has_as_few_whole_steps_as_stability_allows(dx, wavelength):
+    period, dt, w = laser.timing(dx, wavelength)
+    assert period * dt == pytest.approx(wavelength)
+    assert w * period * dt == pytest.approx(2 * np.pi)
+    assert dt <= 0.68 * dx < wavelength / (period - 1)
 
 
 @settings(max_examples=10, deadline=None)
@@ -219,6 +306,13 @@ def test_the_flat_solution_is_continuous_and_conserves_power(side):
     E = laser.flat_wave(y, side, n, k)
     assert abs(E[1] - E[2]) < 1e-4
     assert abs((E[1] - E[0]) - (E[3] - E[2])) < 1e-4 * h
+    far = np.linspace(-500, 500, 4001)
+    crest = np.abs(laser.flat_wave(far, side, n, k))
+    through = crest[far > 0] if side == "exit" else crest[far < 0]  # Fresnel, unit beam
+    assert through == pytest.approx((2 * n if side == "exit" else 2) / (n + 1))
+    mixed = crest[far < 0] if side == "exit" else crest[far > 0]
+    echo = (n - 1) / (n + 1)
+    assert [mixed.min(), mixed.max()] == pytest.approx([1 - echo, 1 + echo], rel=1e-4)
     flux = (np.conj(E[1:]) * np.diff(E, append=E[-1:])[:3]).imag  # the same on both sides
     assert flux[0] == pytest.approx(flux[2] if flux[2] else flux[1], rel=1e-3)
 
@@ -257,7 +351,19 @@ def test_light_around_a_symmetric_groove_is_symmetric():
     assert np.array_equal(light.solid, light.solid[::-1])
     assert light.intensity == pytest.approx(light.intensity[::-1], rel=1e-9)
     assert light.intensity[light.solid].max() == light.M
-    assert light.spot[1] < 0
+    i, j = (int(np.flatnonzero(np.isclose(axis, at))[0])
+            for axis, at in zip((light.x, light.y), light.spot, strict=True))  # fmt: skip
+    assert light.intensity[i, j] == light.M
+    assert light.solid[i, j]
+    assert light.intensity.shape == light.solid.shape == (len(light.x), len(light.y))
+    assert np.diff(light.x) == pytest.approx(25)
+    assert np.diff(light.y) == pytest.approx(25)
+    assert light.x.mean() == pytest.approx(0)
+    assert (light.x.max() - light.x.min() + 25, light.y.min()) == (2600, -1587.5)
+    X, Y = np.meshgrid(light.x, light.y, indexing="ij")
+    deep = (X / 200) ** 2 + (Y / 200) ** 2
+    assert light.solid[(Y < 0) & (deep > 1.2)].all()
+    assert not light.solid[(Y > 0) | (deep < 0.8)].any()
 
 
 def test_a_groove_does_not_feel_the_size_of_the_box():
