@@ -57,7 +57,9 @@ def polished_card(nb):
 
 def duplicated_claim(nb):
     """The same id twice."""
-    nb.cells.append(copy.deepcopy(holding(nb, "entry")[0]) | {"id": "again"})
+    again = copy.deepcopy(holding(nb, "entry")[0])
+    again.id = "again"
+    nb.cells.append(again)
 
 
 def lost_claim(nb):
