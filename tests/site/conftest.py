@@ -44,17 +44,25 @@ def browser(site):
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         # Chromium's sandbox needs rights that containers do not give; the pages are our own.
-        opened = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        flags = ["--no-sandbox", "--disable-gpu"]
+        opened = driver.chromium.launch(executable_path=executable, args=flags)
         yield opened
         opened.close()
 
 
-@pytest.fixture
-def visitor(browser, site):
-    """Opens pages, and closes them after the test."""
+@pytest.fixture(scope="session")
+def guest(browser, site):
+    """The visitor of all tests."""
     opened = Visitor(browser, site)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def visitor(guest):
+    """The visitor, to whom nothing has happened yet."""
+    guest.problems.clear()
+    return guest
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def test_sliders_of_a_page_are_independent(reader, figures):
 
 
 def test_figures_show_without_scripts(visitor):
-    page = visitor.open(CHAPTER, mode=None, scripts=False)
+    page = visitor.open(CHAPTER, scripts=False)
     assert page.locator(".repro-explore img").first.is_visible()
     assert page.locator(".chapter-card").is_visible()
 

@@ -17,7 +17,7 @@ def test_text_stands_out_from_its_ground(visitor, script, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_are_readable_without_scripts(visitor, kind):
-    page = visitor.open(KINDS[kind], mode=None, scripts=False)
+    page = visitor.open(KINDS[kind], scripts=False)
     assert page.locator(".bd-article h1").is_visible()
     assert page.locator(".bd-article").inner_text().strip()
 
@@ -27,7 +27,7 @@ def test_there_is_a_page_of_every_kind(site):
 
 
 def test_dark_mode_is_a_click_away_and_stays(visitor):
-    page = visitor.open(LANDING, mode=None)
+    page = visitor.go(visitor.window(mode=None), LANDING)
     html, button = page.locator("html"), page.locator(".theme-switch-button:visible").first
     for _ in range(2):  # light, dark and automatic take turns
         if html.get_attribute("data-theme") != "dark":
@@ -48,7 +48,7 @@ def test_dark_mode_is_a_click_away_and_stays(visitor):
 
 
 def test_dark_pages_print_on_white(visitor):
-    page = visitor.open(LANDING, mode="dark")
+    page = visitor.go(visitor.window(mode="dark"), LANDING)
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('p')).color") == "rgb(28, 36, 48)"

@@ -47,7 +47,7 @@ def test_filters(visitor, stored, width):
 
 
 def test_plain_tables_without_scripts(visitor, stored):
-    page = visitor.open(SCOREBOARD, mode=None, scripts=False)
+    page = visitor.open(SCOREBOARD, scripts=False)
     assert rows(page).count() == stored["stated"]
     assert not page.locator(".scoreboard__filters").is_visible()
     page.locator(".scoreboard summary").click()

@@ -5,20 +5,27 @@ LOCAL = ("file:", "data:", "blob:")
 SETTLED = """async () => {
   await window.MathJax?.startup?.promise;
   for (const image of document.images) image.loading = "eager";
-  await Promise.allSettled([...document.images].map((image) => image.decode()));
+  const loaded = (image) => image.complete || new Promise((done) => {
+    image.onload = image.onerror = done;
+  });
+  await Promise.all([...document.images].map(loaded));
 }"""
 
 
 class Visitor:
-    """Opens pages of the site from disk, offline, and keeps what goes wrong on them."""
+    """Opens pages of the site from disk, offline, and keeps what goes wrong on them.
+
+    A new window reads scripts and styles anew, which takes longer than most tests; so windows of
+    one kind are used again.
+    """
 
     def __init__(self, browser, site):
         self.browser, self.site = browser, site
-        self.contexts = []
+        self.contexts, self.windows = [], {}
         self.problems = []
 
     def window(self, *, width=1280, height=900, mode="light", scripts=True):
-        """Open an empty page."""
+        """Open a window of one's own, empty."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, offline=True, java_script_enabled=scripts
         )
@@ -40,9 +47,11 @@ class Visitor:
         return page
 
     def open(self, address, *, settle=True, scripts=True, **window):
-        """Open a window on an address."""
-        page = self.window(scripts=scripts, **window)
-        return self.go(page, address, settle=scripts and settle)
+        """Lead the window of this kind to an address."""
+        kind = (scripts, *sorted(window.items()))
+        if kind not in self.windows:
+            self.windows[kind] = self.window(scripts=scripts, **window)
+        return self.go(self.windows[kind], address, settle=scripts and settle)
 
     def _request(self, request):
         if not request.url.startswith(LOCAL):
@@ -57,3 +66,4 @@ class Visitor:
         for context in self.contexts:
             context.close()
         self.contexts.clear()
+        self.windows.clear()
