@@ -210,6 +210,11 @@ def test_predict_works_in_eval_mode_and_restores_the_mode():
     assert accuracy(model, x, y) == (whole.argmax(1) == y).double().mean().item()
 
 
+def test_a_model_without_parameters_predicts_in_the_type_of_its_input():
+    x = blobs()[0].double()
+    assert torch.equal(predict(nn.ReLU(), x), x.relu())
+
+
 def test_accuracy_refuses_what_it_cannot_compare():
     model, _ = train()
     x, y = blobs()
