@@ -1,6 +1,7 @@
 """Tests of the chapter mixed_precision_knapsack: its method against independent computations."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 import repro
 from repro.pretrained.efficientnet_lite0 import ConvNorm, InvertedResidual, fold_norms
-from repro.quantize.uniform import quantize_symmetric
+from repro.quantize.uniform import mse_scale, quantize_symmetric
 
 WIDTHS = np.array((2, 3, 4, 5, 6, 8))
 
@@ -241,6 +242,8 @@ def test_integer_layers_stand_for_their_weights(chapter, layer, bits):
     assert abs(found.codes).max() < 2 ** (bits - 1)
     assert ((found.multiplier >= 128) & (found.multiplier < 256)).all()
     step = found.multiplier * 2.0**-found.shift
+    wanted = mse_scale(layer.weight.detach(), bits, axis=0).flatten()
+    assert np.allclose(step, wanted, rtol=1 / 256)  # eight bits of the best scale
     w = layer.weight.detach().double().numpy()
     values = found.codes * step.reshape(-1, *[1] * (w.ndim - 1))
     inside = abs(w) < (2 ** (bits - 1) - 1) * step.reshape(-1, *[1] * (w.ndim - 1))
@@ -263,14 +266,29 @@ def test_a_strided_layer_is_torchs_convolution_rounded(chapter, linear):
     torch.manual_seed(2)
     part = fold_norms(ConvNorm(2, 3, 3, 2, linear=linear))
     layer = chapter.to_integers(part.conv, 5, 5)
-    q = np.random.default_rng(0).integers(-99, 99, (2, 2, 8, 8))
+    q = np.random.default_rng(0).integers(-999, 999, (2, 2, 8, 8))
     scale = torch.from_numpy(layer.multiplier * 2.0**-layer.shift)
     w = torch.from_numpy(layer.codes) * scale.view(-1, 1, 1, 1)
     b = torch.from_numpy(layer.bias) * scale / 32
     padded = F.pad(torch.from_numpy(q) / 32.0, (0, 1, 0, 1)).double()  # TensorFlow's padding
     y = F.conv2d(padded, w, b, stride=2)
     y = torch.floor((y if linear else y.clamp(0, 6)) * 32 + 0.5)
+    assert y.max() > 127 if linear else (y == 192).any()
     assert np.array_equal(chapter.run_layer(q, layer, part, "half-up"), y.numpy())
+
+
+def test_logits_of_channels_with_different_scales_have_one_unit(chapter):
+    rng = np.random.default_rng(0)
+    codes, bias = rng.integers(-7, 8, (4, 6)), rng.integers(-99, 99, 4)
+    multiplier, shift = rng.integers(128, 256, 4), np.array([9, 12, 7, 12])
+    layer = chapter.IntegerLayer(codes, bias, multiplier, shift, 5)
+    q = rng.integers(0, 193, (3, 6))
+    logits, s = chapter.run_classifier(q, layer)
+    assert s == 12 + 5
+    for n, k in np.ndindex(3, 4):
+        total = int(bias[k]) + sum(int(a) * int(b) for a, b in zip(q[n], codes[k], strict=True))
+        value = Fraction(total * int(multiplier[k]), 2 ** int(shift[k] + 5))
+        assert Fraction(int(logits[n, k]), 2**s) == value
 
 
 @pytest.mark.parametrize("rounding", ["half-up", "floor"])
