@@ -144,7 +144,7 @@ def _cap(ax: Axes, centre: np.ndarray, radius: float, colour: str) -> None:
         return
     side = np.cross(centre, [0.0, 0.0, 1.0] if abs(centre[2]) < 0.9 else [1.0, 0.0, 0.0])
     side /= np.linalg.norm(side)
-    phi = np.linspace(0, 2 * np.pi, 61)[:, None]
+    phi = np.linspace(0, 2 * np.pi, 37)[:, None]
     rim = np.cos(radius) * centre + np.sin(radius) * (
         np.cos(phi) * side + np.sin(phi) * np.cross(centre, side)
     )
