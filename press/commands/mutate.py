@@ -64,9 +64,11 @@ def run(slug: str, limit: int | None = None, notebook: bool = True) -> int:
         Exit status: 0 where the goal is met, otherwise 1.
 
     Raises:
-        BookError: the chapter has no tests, or they fail without any slip.
+        BookError: a limit below 1, or a chapter without tests that pass without any slip.
         ChapterError: there is no such chapter.
     """
+    if limit is not None and limit < 1:
+        raise BookError(f"limit: expected 1 mutant or more, got {limit}")
     cells = chapters.method_cells(chapters.read(chapters.find(slug)))
     population = [mutant for number, source in cells for mutant in mutants(number, source)]
     wanted = sample(population, limit)

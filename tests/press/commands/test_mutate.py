@@ -117,6 +117,8 @@ def test_a_chapter_without_sound_tests_is_refused(root):
     write_tests(root, TESTS.replace("== 7", "== 8"))
     with pytest.raises(BookError, match=r"tests of slips fail without any slip.*test_scale"):
         mutate.run("slips")
+    with pytest.raises(BookError, match="limit: expected 1 mutant or more, got 0"):
+        mutate.run("slips", limit=0)
     (root / "tests" / "chapters" / "test_slips.py").unlink()
     with pytest.raises(BookError, match=r"no tests/chapters/test_slips\.py to notice"):
         mutate.run("slips")
