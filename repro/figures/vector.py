@@ -12,9 +12,9 @@ from itertools import zip_longest
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Coordinates are in points: two decimals are finer than any screen. Scales need all of theirs.
+# Coordinates are in points: a tenth is finer than a pixel of any screen. Scales need all of theirs.
 _COORDINATES = re.compile(r'(?<= )(?:d|x|y)="[^"]*"|translate\([^)]*\)')
-_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_DECIMALS = re.compile(r"(\.\d)\d+")
 _NOISE = re.compile(r"<!--.*?-->|\A.*?(?=<svg)", re.DOTALL)
 # Groups are named for nobody; what is referred to stands on other elements.
 _GROUPS = re.compile(r'(?<=<g) id="[^"]*"')
