@@ -187,7 +187,8 @@ def _tests(send: Connection, tests: Path, notebooks: Path) -> None:
 
     if FORKED:
         os.setsid()
-    os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "REPRO_QUIET": "1"}
+    # Other plugins would be loaded for every mutant, and watch nothing.
+    os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "REPRO_QUIET": "1"}
     sys.dont_write_bytecode = True
     chapters.CHAPTERS = notebooks
     witness = _Witness()
