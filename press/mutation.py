@@ -121,9 +121,9 @@ def sample(population: Sequence[Mutant], limit: int | None) -> list[Mutant]:
     if limit is None or limit >= len(population):
         return list(population)
     ranked = []
-    for cell in sorted({mutant.cell for mutant in population}):
+    for seed, cell in enumerate(sorted({mutant.cell for mutant in population})):
         own = [index for index, mutant in enumerate(population) if mutant.cell == cell]
-        random.Random(cell).shuffle(own)
+        random.Random(seed).shuffle(own)  # the same when text moves the cell to another number
         ranked += [(rank / len(own), index) for rank, index in enumerate(own)]
     return [population[index] for index in sorted(index for _, index in sorted(ranked)[:limit])]
 
