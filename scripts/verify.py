@@ -98,16 +98,17 @@ def site() -> int:
 
 
 def browser() -> int:
-    """Internal links, then the site and JupyterLab in a headless Chromium."""
-    tests = ["-m", "pytest", "-q", "tests/site", "tests/press/test_lab.py"]
+    """JupyterLab and figures in a headless Chromium, then the site and its links."""
+    alone = ["-m", "pytest", "-q", "tests/press", "tests/repro", "-m", "browser"]
+    pages = ["-m", "pytest", "-q", "tests/site"]
     path = find_browser()
     if path:
         os.environ["CHROMIUM"] = path
-        return python(*tests)
+        return python(*alone) or python(*pages)
     if os.environ.get("CI", "").lower() in ("1", "true"):
         print(f"browser tests must run where CI is set, but there is {NO_BROWSER}")
         return 1
-    status = python(*tests, "-m", "not browser")
+    status = python(*pages, "-m", "not browser")
     print(f"SKIPPED the browser tests: {NO_BROWSER}, then: make browser")
     return status
 
