@@ -277,6 +277,16 @@ def test_a_strided_layer_is_torchs_convolution_rounded(chapter, linear):
     assert np.array_equal(chapter.run_layer(q, layer, part, "half-up"), y.numpy())
 
 
+@pytest.mark.parametrize(("linear", "low", "high"), [(True, -(2**15), 2**15 - 1), (False, 0, 192)])
+def test_activations_saturate_at_their_ends(chapter, linear, low, high):
+    part = fold_norms(ConvNorm(1, 2, 1, linear=linear).eval())
+    with torch.no_grad():
+        part.conv.weight.copy_(torch.tensor([3.0, -3.0]).reshape(2, 1, 1, 1))
+    layer = chapter.to_integers(part.conv, 8, 5)
+    q = np.full((1, 1, 1, 1), 100_000)
+    assert chapter.run_layer(q, layer, part, "half-up").ravel().tolist() == [high, low]
+
+
 def test_logits_of_channels_with_different_scales_have_one_unit(chapter):
     rng = np.random.default_rng(0)
     codes, bias = rng.integers(-7, 8, (4, 6)), rng.integers(-99, 99, 4)
@@ -369,6 +379,7 @@ def test_lite0_in_integers_is_its_own_forward_pass(chapter):
     scale = last.multiplier * 2.0 ** -(last.shift + last.fraction)
     expected = (pooled.astype(int) @ last.codes.T + last.bias) * scale
     assert np.array_equal(trace[-1] * 2.0**-s, expected)
+    assert not any("forward" in vars(part) for part in parts)  # the network stays as it was
     floor = chapter.run_lite0(net, layers, q, "floor")[0]
     assert not np.array_equal(floor[0], trace[0])
 
