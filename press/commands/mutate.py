@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import importlib
 import json
 import multiprocessing
@@ -187,6 +188,7 @@ def _tests(send: Connection, tests: Path, notebooks: Path) -> None:
 
     if FORKED:
         os.setsid()
+        gc.freeze()  # what was loaded before is not searched for garbage again and again
     # Other plugins would be loaded for every mutant, and watch nothing.
     os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "REPRO_QUIET": "1"}
     sys.dont_write_bytecode = True
