@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +35,10 @@ NBVAL = (
     *(f"--nbval-cell-timeout={CELL_TIMEOUT}", "--color=no"),
 )
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-PEAK_PROBE = (
-    "import resource as _r, sys as _s\n"
-    "print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss / (2**20 if _s.platform == 'darwin' else 2**10))"
+PROBE = (
+    "import resource as _r, sys as _s, time as _t\n"
+    "print(_t.process_time(), _r.getrusage(_r.RUSAGE_SELF).ru_maxrss"
+    " / (2**20 if _s.platform == 'darwin' else 2**10))"
 )
 
 
@@ -124,7 +124,10 @@ def _last(text: str) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one execution cost: wall seconds of the cells, and peak memory of the kernel in MB."""
+    """What one execution cost: the kernel's seconds of computing, and its peak memory in MB.
+
+    A kernel computes on one core. Its own seconds do not grow with what else the machine does.
+    """
 
     seconds: float
     peak_mb: float
@@ -144,17 +147,15 @@ def execute(notebook: NotebookNode, on_cell: Callable[[], object] = lambda: None
         BookError: a cell failed, took too long, or the kernel died; names the cell and the cause.
     """
     with isolated() as isolation, _client(notebook, isolation) as client:
-        start = time.perf_counter()
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
                 _run_cell(client, cell, index)
                 on_cell()
-        seconds = time.perf_counter() - start
-        probe = nbformat.v4.new_code_cell(PEAK_PROBE)
+        probe = nbformat.v4.new_code_cell(PROBE)
         notebook.cells.append(probe)  # nbclient runs only what stands in the notebook
         _run_cell(client, probe, len(notebook.cells) - 1)
         notebook.cells.pop()
-    return Cost(seconds, float(probe.outputs[0].text))
+    return Cost(*map(float, probe.outputs[0].text.split()))
 
 
 @contextmanager

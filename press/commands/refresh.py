@@ -23,7 +23,7 @@ KEEP_WITHIN = 0.25  # a stored cost is replaced only when the new one differs by
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What one execution cost: wall seconds, peak memory in MB, and whether the file changed."""
+    """Seconds of computing and peak MB of one execution, and whether the file changed."""
 
     seconds: float
     peak_mb: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -23,7 +25,7 @@ class Scoreboard(BookDirective):
             chapters=found,
             up=self.up(),
             coverage=coverage,
-            out_of_reach=coverage.stated - coverage.tested,
+            untested=Counter(r.untested for c in found for r, _ in c.claims if r.untested),
             parts={name: text for name, text in toc.PARTS.items() if name in parts},
             checks=sum(len(chapter.records.of("check")) for chapter in found),
             findings=sum(len(chapter.records.of("finding")) for chapter in found),

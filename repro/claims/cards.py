@@ -72,7 +72,7 @@ def paper(chapter: str, rows: Sequence[Stated], records: Iterable[Mapping[str, A
 
 def paper_text(rows: Sequence[Stated]) -> str:
     """Plain text of that table, without verdicts."""
-    cells = [[row.id, row.says, "out of reach" if row.out_of_reach else "tested"] for row in rows]
+    cells = [[row.id, row.says, row.untested or "tested"] for row in rows]
     return aligned(cells, ["id", "the paper claims", "here"])
 
 

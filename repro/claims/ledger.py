@@ -58,8 +58,9 @@ class Ledger:
         """Declare and show what the paper claims: its abstract's and headline tables' statements.
 
         Args:
-            *rows: one for each claim, in the paper's own terms. A row without `out_of_reach` needs
-                an entry with its id, made by `claim`; every claim needs a row.
+            *rows: one for each claim, in the paper's own terms. A row that gives neither
+                `out_of_reach` nor `undecided` needs an entry with its id, made by `claim`; every
+                claim needs a row.
 
         Raises:
             ClaimError: no row, something else than rows, an id or a sentence twice, or a second
@@ -250,8 +251,8 @@ class Ledger:
                 "the table of the paper's claims has no such id: add a Stated row to "
                 "ledger.paper, or make this a finding"
             )
-        if row is not None and (kind != "claim" or row.out_of_reach):
-            wrong = f"a {kind}" if kind != "claim" else "out of reach there"
+        if row is not None and (kind != "claim" or row.untested):
+            wrong = f"a {kind}" if kind != "claim" else f"{row.untested} there"
             raise ClaimError(f"the table of the paper's claims has this id, but this is {wrong}")
 
     def _refuse(

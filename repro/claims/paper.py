@@ -20,22 +20,38 @@ class Stated:
         id: that of the ledger's entry that tests it.
         says: the claim in a sentence.
         where: its figure and its place, such as "66.2 % against 61.8 % top-1 (table 2)".
-        out_of_reach: why no entry tests it; left out where one does.
+        out_of_reach: why nothing here can test it.
+        undecided: what was tried here, and why it decides the claim neither way.
+
+    Both reasons are left out where an entry tests the claim.
     """
 
     id: str
     says: str
     where: str
     out_of_reach: str = ""
+    undecided: str = ""
 
     def __post_init__(self) -> None:
         """Check every field."""
         require_id("id", self.id)
-        for name in ("says", "where", "out_of_reach"):
+        for name in ("says", "where", "out_of_reach", "undecided"):
             value = getattr(self, name)
-            if name != "out_of_reach" or value != "":
+            if name in ("says", "where") or value != "":
                 value = require_text(name, value)
             object.__setattr__(self, name, value)
+        if self.out_of_reach and self.undecided:
+            raise ClaimError(f"{self.id!r} is out of reach and undecided; say which")
+
+    @property
+    def untested(self) -> str:
+        """ "out of reach" or "not decided"; empty where an entry tests the claim."""
+        return "out of reach" if self.out_of_reach else "not decided" if self.undecided else ""
+
+    @property
+    def why(self) -> str:
+        """The reason why no entry tests the claim; empty where one does."""
+        return self.out_of_reach or self.undecided
 
     def record(self) -> dict[str, str]:
         """The row as it is stored."""
@@ -82,12 +98,12 @@ def gaps(rows: Iterable[Stated], entries: Iterable[Mapping[str, Any]]) -> list[s
     for id, row in rows.items():
         if id in made and made[id]["kind"] != "claim":
             found.append(f"{id!r} is in the table of the paper's claims but is no claim")
-        elif id in made and row.out_of_reach:
-            found.append(f"claim {id!r} is declared out of reach, yet an entry tests it")
-        elif id not in made and not row.out_of_reach:
+        elif id in made and row.untested:
+            found.append(f"claim {id!r} is declared {row.untested}, yet an entry tests it")
+        elif id not in made and not row.untested:
             found.append(
                 f"the paper's claim {id!r} has no entry: test it with ledger.claim, or say with "
-                "out_of_reach why not"
+                "out_of_reach or undecided why not"
             )
     found += [
         f"claim {id!r} is not in the table of the paper's claims: add a row, or make it a finding"

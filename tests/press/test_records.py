@@ -181,7 +181,7 @@ def test_a_malformed_table_is_told(rows, why):
 def test_every_claim_of_the_paper_has_an_entry_or_says_why_not():
     assert problems("demo", drawn(*records()[:1], *records()[2:])) == [
         "chapter 'demo': the paper's claim 's' has no entry: test it with ledger.claim, or say "
-        "with out_of_reach why not"
+        "with out_of_reach or undecided why not"
     ]
 
 

@@ -16,6 +16,14 @@ def entry(id, kind="claim", verdict="reproduced"):
     return {"id": id, "kind": kind, "verdict": verdict}
 
 
+def test_a_claim_that_was_tried_and_not_decided_needs_no_entry():
+    row = Stated("a", "A beats B", "2 points", undecided="the interval covers 0")
+    assert (row.untested, row.why) == ("not decided", "the interval covers 0")
+    assert gaps([row], []) == []
+    (found,) = gaps([row], [entry("a")])
+    assert found == "claim 'a' is declared not decided, yet an entry tests it"
+
+
 def test_a_table_without_gaps():
     assert gaps(ROWS, [entry("a"), entry("c", "check"), entry("d", "finding")]) == []
 
@@ -58,6 +66,8 @@ def test_a_table_that_is_none_is_refused(rows, why):
         (("a", "A beats B", ""), "where must be text"),
         (("a", "A beats B", "table 1", " "), "out_of_reach must be text"),
         (("a", "A beats B", "table 1", None), "out_of_reach must be text"),
+        (("a", "A beats B", "table 1", "", " "), "undecided must be text"),
+        (("a", "A beats B", "table 1", "no data", "too short"), "say which"),
     ],
 )
 def test_a_row_that_says_nothing_is_refused(row, why):
@@ -71,6 +81,7 @@ def test_a_row_is_stored_as_it_is():
         "says": "A beats B",
         "where": "table 1",
         "out_of_reach": "",
+        "undecided": "",
     }
 
 
