@@ -194,6 +194,13 @@ def test_the_threshold_is_divided_by_the_intensification(M, sites, avalanche, li
     assert laser.threshold(c, M, limit) * M == pytest.approx(laser.threshold(c, 1.0, limit), 1e-4)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("avalanche", [1e-2, 1.0])
+def test_a_strong_avalanche_does_not_overflow(avalanche):
+    c = replace(BARE, avalanche=avalanche)
+    assert 0 < laser.threshold(c, 10.0) < 500 / (10 * avalanche)
+
+
 @pytest.mark.parametrize("limit", ["density", "melting"])
 def test_the_threshold_is_where_the_limit_is_reached(limit):
     n, U = laser.deposit(laser.threshold(KDP, 3.0, limit), KDP, 3.0)
