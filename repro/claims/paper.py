@@ -45,7 +45,7 @@ class Stated:
 
     @property
     def untested(self) -> str:
-        """ "out of reach" or "not decided"; empty where an entry tests the claim."""
+        """What stands for a verdict: "out of reach", "not decided", or nothing."""
         return "out of reach" if self.out_of_reach else "not decided" if self.undecided else ""
 
     @property
