@@ -1,8 +1,10 @@
-"""What `import repro` does."""
+"""What `import repro` does, and what its README says."""
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,15 @@ def test_late_caps_warn():
     assert "torch was imported before repro" in seen
     assert "restart the kernel" in seen
     assert "imported before" not in python("import torch, repro", **determinism.caps())
+
+
+def test_the_readme_has_one_line_for_each_module():
+    root = Path(determinism.__file__).parent
+    rows = []
+    for path in sorted(root.rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        rows.append(f"| `{name}` | {said.splitlines()[0]} |")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    told = [line for line in readme.splitlines() if line.startswith("| `")]
+    assert told == [row for row in rows if not row.startswith("| `__init__`")]
