@@ -48,14 +48,13 @@ def test_objective_weighs_shells_and_union(chapter):
     assert chapter.objective(shells[:1]) == pytest.approx(slow_separation(shells[0]))
 
 
-def test_the_objective_in_degrees_has_equal_weights_by_default(chapter):
+def test_the_objective_has_equal_weights_by_default(chapter):
     shells = [np.eye(3), lines(1, 5)]
-    mean = (90 + np.degrees(slow_separation(shells[1]))) / 2
-    union = np.degrees(slow_separation(np.concatenate(shells)))
-    assert chapter.degrees(shells) == pytest.approx((mean + union) / 2)
-    assert chapter.degrees(shells, w=1) == pytest.approx(mean)
-    assert chapter.degrees(shells, w=0) == pytest.approx(union)
-    assert chapter.objective(shells) == pytest.approx(np.radians(mean + union) / 2)
+    mean = (np.pi / 2 + slow_separation(shells[1])) / 2
+    union = slow_separation(np.concatenate(shells))
+    assert chapter.objective(shells) == pytest.approx((mean + union) / 2)
+    assert chapter.objective(shells, w=1) == pytest.approx(mean)
+    assert chapter.objective(shells, w=0) == pytest.approx(union)
 
 
 def test_lines_are_bounded_as_twice_as_many_points(chapter):
@@ -65,11 +64,13 @@ def test_lines_are_bounded_as_twice_as_many_points(chapter):
 
 def test_equal_and_opposite_directions_have_a_finite_slope(chapter):
     u = np.array([[0, 0, 1.0], [0, 0, 1.0], [0, 0, -1.0], [0, 0.6, 0.8]])
-    angle, factor = chapter.pair_angles(u, np.array([0, 0, 0]), np.array([1, 2, 3]))
-    assert angle == pytest.approx([0, 0, np.arccos(0.8)], abs=2e-6)
-    assert np.isfinite(factor).all()
-    assert np.sign(factor).tolist() == [-1, 1, -1]
-    assert factor[2] == pytest.approx(-1 / 0.6)
+    z = np.r_[0.1, u.ravel()]
+    i, j = np.array([0, 0, 0]), np.array([1, 2, 3])
+    room, J = chapter.angle_room(z, 1, i, j, np.array([0, 0, 0]))
+    assert room == pytest.approx([-0.1, -0.1, np.arccos(0.8) - 0.1], abs=2e-6)
+    assert np.isfinite(J).all()
+    assert J[:, 0].tolist() == [-1, -1, -1]
+    assert J[2, 1:4] == pytest.approx([0, -1, 0])  # away from the other line
 
 
 @pytest.mark.parametrize(("n", "degrees"), [(4, 109.4712), (6, 90.0), (12, 63.4349)])
@@ -97,7 +98,9 @@ def slow_order(x, K, w, home):
             for s in range(len(K)):
                 own = [j for shell, j in order if shell == s]
                 waits = len(order) < len(K) and s != len(order)
-                if waits or len(own) == K[s] or (home is not None and home[i] != s):
+                if any(j == i for _, j in order) or waits or len(own) == K[s]:
+                    continue
+                if home is not None and home[i] != s:
                     continue
                 score = (1 - w) * angle(i, [j for _, j in order]) + w * angle(i, own)
                 if best is None or score > best[0] + 1e-9:
@@ -274,7 +277,7 @@ def test_cnlo_weighs_shells_and_union(chapter, w, degrees):
     other, whose nearest lines have the cosine 2/3.
     """
     refined = chapter.cnlo(chapter.isc(X81, [3, 3], w), w)
-    assert chapter.degrees(refined, w) == pytest.approx(degrees, abs=0.05)
+    assert np.degrees(chapter.objective(refined, w)) == pytest.approx(degrees, abs=0.05)
 
 
 @pytest.mark.parametrize("w", [0.1, 0.5, 0.9, 1])
@@ -300,8 +303,12 @@ def test_a_subset_that_highs_loses_after_presolve_is_found(chapter):
 
 
 def test_subsets_that_do_not_exist_are_refused(chapter):
-    with pytest.raises(ValueError, match=r"cannot choose \[7\] of \[6\]"):
+    with pytest.raises(ValueError, match="no more lines than the 6 different"):
         chapter.subsets([tessellation(1)], [7])
+    with pytest.raises(ValueError, match=r"cannot choose \[7, 2\] of \[6, 15\]"):
+        chapter.subsets([tessellation(1), X81[-15:]], [7, 2])
+    with pytest.raises(ValueError, match="one K for each of 2 sets"):
+        chapter.subsets([tessellation(1), X81[-15:]], [7])
 
 
 def test_an_order_of_several_shells_uses_each_sample_once_in_its_own_shell(chapter):
@@ -332,3 +339,79 @@ def test_codes_separate_more_than_charges(chapter):
         code = chapter.cnlo(chapter.one_opt(chapter.imoc(X321, [K]), X321))[0]
         energy = electrostatic([K])[0]
         assert chapter.separation(code) > chapter.separation(energy)
+
+
+def test_repeated_and_opposite_candidates_count_once(chapter):
+    """One line of each is chosen; more than there are is refused instead of searched for."""
+    u = tessellation(1)
+    twice = np.concatenate([u, -u, u])
+    for method in (chapter.isc, chapter.imoc):
+        assert np.degrees(chapter.separation(method(twice, [6])[0])) == pytest.approx(63.4349)
+        with pytest.raises(ValueError, match="6 different candidates, got K = \\[7\\]"):
+            method(twice, [7])
+        with pytest.raises(ValueError, match="6 different candidates, got K = \\[4, 3\\]"):
+            method(twice, [4, 3])
+    assert chapter.different(twice).tolist() == list(range(6))
+    assert chapter.different(np.array([[1, 0, 0], [1, 3e-6, 0], [-1, 0, 0.0]])).tolist() == [0, 1]
+
+
+def test_repeated_lines_neither_crash_nor_hang(chapter):
+    u = tessellation(1)
+    double = [np.concatenate([u, -u[:1]])]
+    assert chapter.separation(double[0]) == 0
+    assert chapter.objective(chapter.cnlo(double)) >= 0
+    moved = chapter.one_opt(double, X81)
+    assert chapter.separation(moved[0]) > 0.4
+    both = chapter.cnlo([u, u])  # two equal shells: their union repeats every line
+    assert chapter.objective(both) >= chapter.objective([u, u])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_imoc_packs_irregular_candidates(chapter, seed):
+    """Random lines have close pairs and wide gaps; a step must cross the widest of them."""
+    x = lines(seed, 200)
+    u = chapter.imoc(x, [8])[0]
+    assert np.degrees(chapter.separation(u)) > np.degrees(np.arccos(1 - 1 / 7))
+    far = np.concatenate([x[:20] * [0.05, 0.05, 1], x[20:40] * [1, 0.05, 0.05]])  # two bundles
+    far /= np.linalg.norm(far, axis=1, keepdims=True)
+    assert chapter.separation(chapter.imoc(far, [2])[0]) > 1.2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.separation(np.empty((0, 3))), r"separation: .* got sizes \[0\]"),
+        (lambda c: c.separation(np.eye(3)[:1]), r"separation: .* got sizes \[1\]"),
+        (lambda c: c.separation(np.full((2, 3), np.nan)), r"u\[0\] has length nan"),
+        (lambda c: c.separation(np.ones(3)), r"expected u of shape \(K, 3\), got \(3,\)"),
+        (lambda c: c.objective([np.eye(3), np.eye(3)[:1]]), r"got sizes \[1\]"),
+        (lambda c: c.theta_ub(3), "expected N >= 4 points"),
+        (lambda c: c.isc(X81, [1]), r"2 lines or more, got \[1\]"),
+        (lambda c: c.isc(X81, [2.5]), r"whole numbers K .* got \[2.5\]"),
+        (lambda c: c.imoc(X81, [[3]]), r"whole numbers K .* got \[\[3\]\]"),
+        (lambda c: c.imoc(X81, []), r"whole numbers K .* got \[\]"),
+        (lambda c: c.imoc(2 * X81, [3]), "divide each by its length"),
+        (lambda c: c.one_opt([np.eye(3)], 2 * X81), "one_opt: expected unit vectors"),
+        (lambda c: c.one_opt([np.eye(3)[:1]], X81), r"one_opt: .* got sizes \[1\]"),
+        (lambda c: c.cnlo([]), r"objective: .* got sizes \[\]"),
+        (lambda c: c.subsets([np.eye(3)[:1]], [2]), r"subsets: .* got sizes \[1\]"),
+    ],
+)
+def test_degenerate_input_is_refused(chapter, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(chapter)
+
+
+def test_smallest_sizes_are_accepted(chapter):
+    for method in (chapter.isc, chapter.imoc):
+        assert [len(u) for u in method(X81, [2, 2])] == [2, 2]
+        assert len(method(np.eye(3), [3])[0]) == 3
+    assert np.degrees(chapter.theta_ub(4)) > 90
+
+
+def test_the_constant_of_the_integer_programme_is_the_smallest_that_cuts_nothing(chapter):
+    u = lines(3, 6)
+    angles = [slow_separation(np.array(pair)) for pair in combinations(list(u), 2)]
+    (rows, *_), _ = chapter.subset_rows(u, np.zeros(6, int), [3], 1.0)
+    coefficients = rows.A.toarray()[:, :6]
+    assert coefficients[coefficients > 0] == pytest.approx(max(angles) - min(angles))
