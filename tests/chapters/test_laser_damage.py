@@ -196,6 +196,13 @@ def test_photons_are_conserved():
     assert laser.deposit(F, c)[1] == pytest.approx(expected, rel=1e-3)
 
 
+def test_a_direct_jump_takes_its_photons():
+    c = replace(BARE, collision=1e-30)
+    n, U = laser.deposit(500.0, c)
+    assert pytest.approx(3 * laser.photon(c) * n * laser.critical_density(c), rel=1e-4) == U
+    assert laser.deposit_ode(500.0, c)[1] == pytest.approx(U, rel=1e-4)
+
+
 def test_free_carriers_absorb_most_when_they_collide_once_a_radian():
     times = np.geomspace(1e-17, 1e-14, 301)
     best = max(times, key=lambda tau: laser.free_carrier(replace(KDP, collision=tau)))
