@@ -240,9 +240,10 @@ def test_the_ladder_takes_one_dose_and_none():
 
 
 @pytest.mark.parametrize("F", [-1.0, float("nan")])
-def test_a_fluence_below_zero_is_refused(F):
+@pytest.mark.parametrize("solve", [laser.deposit, laser.deposit_ode])
+def test_a_fluence_below_zero_is_refused(F, solve):
     with pytest.raises(ValueError, match="F >= 0"):
-        laser.deposit(F, KDP)
+        solve(F, KDP)
 
 
 def test_relaxation_is_left_to_the_integration_in_time():
@@ -274,7 +275,14 @@ def test_an_unknown_limit_is_refused():
         laser.threshold(KDP, limit="boiling")
 
 
-def test_a_strong_avalanche_does_not_overflow():
+@pytest.mark.parametrize("heating, avalanche", [(1e-20, 0.0), (1e15, 0.0)])
+def test_a_limit_beyond_all_fluences_is_refused(heating, avalanche):
+    c = replace(BARE, heating=heating, avalanche=avalanche)
+    with pytest.raises(ValueError, match="expected the melting limit between"):
+        laser.threshold(c, limit="melting")
+
+
+def test_a_strong_avalanche_ends_at_the_limit():
     c = replace(BARE, avalanche=1.0)
     with np.errstate(over="raise"):
         assert laser.deposit(laser.threshold(c, 100.0), c, 100.0)[0] == pytest.approx(1, rel=1e-4)
@@ -482,16 +490,6 @@ def test_light_around_a_symmetric_groove_is_symmetric():
     assert not light.solid[(Y > 0) | (deep < 0.8)].any()
 
 
-def test_light_around_a_groove_is_the_flat_wave_and_what_the_groove_radiates():
-    """From one sparse solve on the scene of the benchmark, which is set up apart."""
-    light, (eps, source) = laser.groove(600, 300, KDP, dx=25.0), scene(25.0)
-    y = np.concatenate([light.y[0] - 25 * np.arange(12, 0, -1), light.y])
-    y = np.concatenate([y, light.y[-1] + 25 * np.arange(1, 13)])
-    wave = laser.flat_wave(y, "exit", laser.index(KDP), 2 * np.pi / 355)
-    expected = np.abs(wave + fdfd(eps, source, 25.0))[12:-12, 12:-12] ** 2
-    assert np.abs(light.intensity - expected).max() < 5e-3 * expected.max()
-
-
 def test_a_groove_does_not_feel_the_size_of_the_box():
     small, large = (laser.groove(400, 300, KDP, dx=25.0, margin=m).M for m in (500, 1200))
     assert small == pytest.approx(large, rel=1e-3)
@@ -595,6 +593,7 @@ def test_the_page_says_first_that_the_model_is_a_reconstruction():
     assert "reconstruction" in opening
 
 
-def test_no_claim_of_a_reconstructed_model_is_called_reproduced():
-    claims = records.read("laser_damage", chapters.read(chapters.find("laser_damage"))).of("claim")
-    assert {claim["verdict"] for claim in claims} == {"consistent"}
+def test_no_claim_is_decided_by_a_reconstructed_model():
+    found = records.read("laser_damage", chapters.read(chapters.find("laser_damage")))
+    assert not list(found.of("claim"))
+    assert list(found.of("finding"))
