@@ -6,7 +6,7 @@ them by this module alone, without executing anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,13 @@ class Records:
     def where(self, id: str) -> str:
         """A claim's place in the paper and its figure there; empty for other entries."""
         return next((row.where for row in self.rows if row.id == id), "")
+
+
+def total(ledgers: Iterable[Records]) -> Coverage:
+    """How many claims of all the papers together were tested, and how that came out."""
+    ledgers = list(ledgers)
+    entries = [entry for ledger in ledgers for entry in ledger.entries]
+    return coverage(sum(len(ledger.rows) for ledger in ledgers), entries)
 
 
 def outputs(notebook: NotebookNode, key: str) -> Iterator[tuple[int, NotebookNode]]:

@@ -10,9 +10,8 @@ from typing import Any
 
 from press import BookError
 from press.chapter import load
-from press.records import Records, read
+from press.records import Records, read, total
 from repro.claims import ClaimError
-from repro.claims.paper import coverage
 from repro.markup import aligned
 
 COLUMNS = ("chapter", "kind", "id", "rule", "measured", "control", "verdict")
@@ -57,10 +56,8 @@ def as_table(ledgers: Sequence[Records]) -> str:
     entries = [entry for ledger in ledgers for entry in ledger.entries]
     rows = [[_cell(entry[name]) for name in COLUMNS] for entry in entries]
     kinds = Counter(entry["kind"] for entry in entries)
-    stated = sum(len(ledger.rows) for ledger in ledgers)
-    tested = coverage(stated, entries).text
     return (
-        f"{aligned(rows, COLUMNS)}\n\nchapters: {len(ledgers)}; {tested}; "
+        f"{aligned(rows, COLUMNS)}\n\nchapters: {len(ledgers)}; {total(ledgers).text}; "
         f"checks: {kinds['check']}, findings: {kinds['finding']}"
     )
 

@@ -7,7 +7,8 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 
 from press import toc
-from press.site import library, templating, thumbnails
+from press.records import total
+from press.site import templating, thumbnails
 from press.site.directive import BookDirective
 
 
@@ -20,7 +21,7 @@ class Numbers(BookDirective):
         numbers = templating.node(
             "numbers",
             chapters=len(found),
-            coverage=library.total(found),
+            coverage=total(chapter.records for chapter in found),
             checks=sum(len(chapter.records.of("check")) for chapter in found),
             findings=sum(len(chapter.records.of("finding")) for chapter in found),
             seconds=sum(chapter.metadata["seconds"] for chapter in found),

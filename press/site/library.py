@@ -16,7 +16,7 @@ from press.records import Records
 from press.site.pictures import Picture, thumbnail
 from repro import chapters
 from repro.claims import ClaimError
-from repro.claims.paper import Coverage, Stated, coverage, gaps
+from repro.claims.paper import Stated, gaps
 
 #: Metadata without which a chapter is not shown; `make refresh` writes the last two.
 REQUIRED = (*TEXTS, "seconds", "peak_mb")
@@ -140,10 +140,3 @@ def read_all(docnames: Iterable[str]) -> list[Finished]:
             except UnfinishedError:
                 continue
     return found
-
-
-def total(found: Iterable[Finished]) -> Coverage:
-    """How many claims of all the papers together were tested, and how that came out."""
-    found = list(found)
-    entries = [entry for chapter in found for entry in chapter.records.entries]
-    return coverage(sum(len(chapter.records.rows) for chapter in found), entries)

@@ -8,7 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from press import toc
-from press.site import library, templating
+from press.records import total
+from press.site import templating
 from press.site.directive import BookDirective
 
 
@@ -18,7 +19,7 @@ class Scoreboard(BookDirective):
     def run(self) -> list[nodes.Node]:
         """Draw the tables from the stored records."""
         found = self.chapters()
-        coverage = library.total(found)
+        coverage = total(chapter.records for chapter in found)
         parts = {chapter.chapter.part for chapter in found}
         board = templating.node(
             "scoreboard",

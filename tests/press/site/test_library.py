@@ -4,6 +4,7 @@ import nbformat
 import pytest
 from small_site import ALT, LISTED, chapter
 
+from press.records import total
 from press.site import library
 
 
@@ -35,10 +36,10 @@ def test_only_claims_of_the_paper_count(root, path):
         ("imagenet", None),
     ]
     assert [record["kind"] for record in one.others] == ["check", "finding"]
-    assert library.total(library.read_all(LISTED)).text == (
+    assert total(each.records for each in library.read_all(LISTED)).text == (
         "6 of 8 claims tested: 2 reproduced, 2 not at this scale, 2 contradicted"
     )
-    assert library.total([]).text == "0 of 0 claims tested"
+    assert total([]).text == "0 of 0 claims tested"
 
 
 @pytest.mark.parametrize("field", library.REQUIRED)
