@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.special import ellipk
 
 import repro
-from benchmarks.laser_damage import fdfd, loop_step, scene
+from benchmarks.laser_damage import fdfd, loop_step, packaged, scene
 from press import records
 from repro import chapters
 
@@ -388,6 +388,13 @@ def test_time_stepping_ends_in_the_solution_of_the_frequency_domain():
     ]
     assert gaps[0] > gaps[1] > gaps[2]
     assert gaps[1] < 1e-3 and gaps[2] < 1e-5
+
+
+def test_a_solver_written_elsewhere_gives_the_same_field():
+    eps, source = scene(40.0)
+    inside = np.s_[12:-12, 12:-12]  # the absorbers differ
+    ours, other = (solve(eps, source, 40.0)[inside] for solve in (laser.fdtd, packaged))
+    assert np.linalg.norm(other - ours) < 2e-3 * np.linalg.norm(ours)
 
 
 def test_layers_of_different_depth_stand_on_their_own_sides():
