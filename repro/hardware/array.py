@@ -15,8 +15,8 @@ from repro.hardware.memory import Window
 class ProcessingArray:
     """A grid of processing elements, one multiply-accumulate each and a cycle.
 
-    Output-stationary: each element keeps one int32 sum until it is complete. Rows share an
-    activation's column, columns share a weight's row, so a tile of up to `rows` filters and
+    Output-stationary: each element keeps one int32 sum until it is complete. The elements of a
+    row share a weight, those of a column an activation, so a tile of up to `rows` filters and
     `columns` pixels takes as many cycles as a sum has terms. Filling and draining are left out.
 
     Attributes:
