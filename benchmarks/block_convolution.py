@@ -42,8 +42,8 @@ def by_layers(x, weights, b):
 
 def by_blocks(x, weights, b):
     """Blocks, one block after the other."""
-    blocks = [dense(block, weights) for block in chapter.to_blocks(x, b).split(1)]
-    return chapter.from_blocks(torch.cat(blocks), *x.shape[2:])
+    blocks = [dense(block, weights) for block in chapter.to_blocks(x, b, b).split(1)]
+    return chapter.from_blocks(torch.cat(blocks), *(side // b for side in x.shape[2:]))
 
 
 def by_overlap(x, weights, b):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import repro
-from repro.hardware.memory import CapacityError
+from repro.hardware.memory import CapacityError, Memory
 
 CHANNELS = ((1, 3), (3, 4, 2), (2, 5))
 
@@ -51,7 +51,7 @@ def test_block_convolution_is_a_loop_over_blocks(chapter, H, W, b, mode):
 
 def test_folding_into_blocks_is_undone(chapter):
     x = integers(3, 2, 3, 6, 12)
-    assert torch.equal(chapter.from_blocks(chapter.to_blocks(x, 3), 6, 12), x)
+    assert torch.equal(chapter.from_blocks(chapter.to_blocks(x, 2, 3), 3, 4), x)
 
 
 @pytest.mark.parametrize("rule", ["F0", "F8", "F20", "H1", "H3"])
@@ -135,7 +135,7 @@ def test_halo_of_strided_layers(chapter, T):
 
 
 def test_blocks_are_numbered_row_by_row(chapter):
-    blocks = chapter.to_blocks(integers(3, 2, 3, 4, 6), 2)
+    blocks = chapter.to_blocks(integers(3, 2, 3, 4, 6), 2, 2)
     assert blocks.shape == (12, 3, 2, 2)
     x = integers(3, 2, 3, 4, 6)
     for image, u, v in np.ndindex(2, 2, 3):
@@ -179,12 +179,6 @@ def test_pooling_takes_the_largest_of_four(chapter):
     assert np.array_equal(chapter.pool(x), expected)
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 8), (16, 16), (1, 1, 16, 16)])
-def test_a_machine_wants_a_square_map(chapter, shape):
-    with pytest.raises(ValueError, match="expected a square map"):
-        chapter.Machine(stages_of(chapter, CHANNELS), np.ones(shape, np.int8))
-
-
 @pytest.mark.parametrize("rule", ["F0", "F4", "F8", "H2"])
 @pytest.mark.parametrize("side", [16, 32])
 def test_both_orders_give_the_direct_result_and_the_closed_forms(chapter, rule, side):
@@ -195,7 +189,7 @@ def test_both_orders_give_the_direct_result_and_the_closed_forms(chapter, rule, 
     truth = chapter.direct(stages, image[None], rule)[0]
     assert truth.any() and truth.max() > 8
 
-    capacity = chapter.map_buffer(CHANNELS, sides)
+    capacity = max(chapter.stage_buffers(CHANNELS, sides))
     deep = chapter.Machine(stages, image, rows=2, columns=3, capacity=capacity)
     assert np.array_equal(chapter.depth_first(deep, rule), truth)
     assert deep.maps.peak == capacity and deep.dram.moved("maps") == 0
@@ -224,22 +218,23 @@ def test_buffers_of_vgg_16_stage_by_stage(chapter):
         area * (512 + 512),
     ]
     assert chapter.stage_buffers(vgg, (28, 28, 28, 28)) == expected
-    assert chapter.map_buffer(vgg, (28, 28, 28, 28)) == 802_816
     whole = chapter.stage_buffers(vgg, (224, 112, 56, 28))
     assert whole == [6_422_528, 3_211_264, 1_605_632, 802_816]
 
 
 def test_one_byte_less_is_too_little(chapter):
     stages, image = stages_of(chapter, CHANNELS), np.ones((1, 16, 16), np.int8)
-    needed = chapter.map_buffer(CHANNELS, (4, 4, 4))
+    needed = max(chapter.stage_buffers(CHANNELS, (4, 4, 4)))
     machine = chapter.Machine(stages, image, capacity=needed - 1)
     with pytest.raises(CapacityError, match="map buffer"):
         chapter.depth_first(machine, "F4")
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 8), (1, 8, 4), (8, 8), (1, 1, 8, 8)])
-def test_images_that_are_no_square_maps_are_refused(chapter, shape):
-    with pytest.raises(ValueError, match=r"expected a square map \(C, H, H\), got"):
+@pytest.mark.parametrize("shape", [(1, 4, 8), (1, 8, 4), (8, 8), (1, 1, 8, 8), (1, 0, 8)])
+def test_images_that_pooling_does_not_halve_are_refused(chapter, shape):
+    with pytest.raises(
+        ValueError, match=r"expected \(C, H, W\) that 2x2 pooling halves 3 times, got"
+    ):
         chapter.Machine(stages_of(chapter, CHANNELS), np.ones(shape, np.int8))
 
 
@@ -259,7 +254,7 @@ def test_sums_at_the_edge_of_their_type_saturate_or_are_refused(chapter, dtype):
 def test_odd_blocks_are_refused_by_the_machine(chapter):
     machine = chapter.Machine(stages_of(chapter, CHANNELS), np.ones((1, 24, 24), np.int8))
     for order in (chapter.depth_first, chapter.layer_by_layer):
-        with pytest.raises(ValueError, match="odd side; F3 gives"):
+        with pytest.raises(ValueError, match="odd side, got"):
             order(machine, "F3")
 
 
@@ -271,25 +266,187 @@ def test_weights_that_are_not_resident_are_fetched_for_every_block(chapter):
     assert machine.dram.moved("weights") == 16 * sizes[0] + 4 * sizes[1] + sizes[2]
 
 
-@pytest.mark.parametrize("T", [2, 4, 8])
-def test_overlapping_tiles_compute_what_a_mask_says(chapter, T):
-    """Trace which pixels of each layer each tile needs, with booleans."""
-    side, channels = 16, ((1, 2, 2), (2, 3))
-    spans, areas = chapter.overlapped(channels, side, T)
-    wanted = np.zeros((3, (side // 2 // T) ** 2), int)
-    widest = np.zeros(3, int)
-    for tile, (u, v) in enumerate(np.ndindex(side // 2 // T, side // 2 // T)):
-        need = np.zeros((side // 2, side // 2), bool)
-        need[u * T : (u + 1) * T, v * T : (v + 1) * T] = True
-        for layer in (2, 1, 0):
-            if layer == 1:
-                need = need.repeat(2, axis=0).repeat(2, axis=1)
-            wanted[layer, tile] = need.sum()
-            around = np.pad(need, 1)
-            need = np.lib.stride_tricks.sliding_window_view(around, (3, 3)).any(axis=(2, 3))
-            widest[layer] = max(widest[layer], need.any(axis=0).sum())
-    assert spans == widest.tolist()
-    assert [sorted(a.ravel().tolist()) for a in areas] == [sorted(row) for row in wanted.tolist()]
+@pytest.mark.parametrize("rule", ["F0", "F2", "F4", "F8", "H2", "H4", "rows"])
+@pytest.mark.parametrize("shape", [(16, 16), (32, 64), (8, 8), (64, 16)])
+def test_exact_tiles_are_the_dense_network_with_no_map_in_dram(chapter, rule, shape):
+    stages = stages_of(chapter, CHANNELS)
+    image = np.random.default_rng(7).integers(-128, 128, (1, *shape), np.int8)
+    truth = chapter.direct(stages, image[None], "F0")[0]
+    machine = chapter.Machine(stages, image)
+    assert np.array_equal(chapter.depth_first(machine, rule, exact=True), truth)
+    assert machine.dram.moved("maps") == 0
+    assert machine.dram.moved("image") == image.size
+    assert machine.dram.moved("result") == truth.size
+    assert machine.maps.held == 0
+    dense = sum(
+        shape[0] * shape[1] // 4**s * 9 * C * K
+        for s, stage in enumerate(CHANNELS)
+        for C, K in itertools.pairwise(stage)
+    )
+    assert machine.array.macs == dense
+
+
+def test_one_row_at_a_time_keeps_two_lines_of_every_layer(chapter):
+    """The closed form: two lines of each layer's input, and the tile that runs."""
+    side, C = 32, 4
+    stages = stages_of(chapter, ((C, C, C),))
+    machine = chapter.Machine(stages, np.ones((C, side, side), np.int8))
+    chapter.depth_first(machine, "rows", exact=True)
+    # at the end the second layer has a row from the flush of the first one more than before
+    assert machine.maps.peak == C * side * (2 + 2 + 2 + 2)
+    half = chapter.Machine(stages, np.ones((C, side, side), np.int8), capacity=machine.maps.peak)
+    chapter.depth_first(half, "rows", exact=True)
+
+
+def test_exact_tiles_start_and_stop_where_a_mask_says(chapter):
+    """Lines known so far: a layer needs one line more than it makes, pooling makes whole pairs."""
+    side, sizes, depths = 32, (4, 4, 4), (2, 1, 3)
+    for lag in (0, 1):
+        found = chapter.spans(side, sizes, depths, lag)
+        known = [4 * (i + 1) for i in range(8)]
+        for s, depth in enumerate(depths):
+            whole = side >> s
+            assert [stop for _, stop in found[s]] == known
+            assert [start for start, _ in found[s]] == [0, *known[:-1]]
+            after = []
+            for stop in known:
+                lines = stop
+                for _ in range(depth):
+                    lines = lines if lines == whole or not lag else max(lines - 1, 0)
+                    whole_now = whole if stop == whole else lines
+                    lines = whole_now
+                after.append(lines // 2)
+            group = len(after) // max(1, (whole // 2) // 4) if s < 2 else len(after)
+            known = after[group - 1 :: group]
+        assert found[3] == [(0, 4)]
+
+
+def test_overlaps_are_two_lines_and_zeros_at_the_border(chapter):
+    maps = Memory("maps")
+    x = np.arange(1, 13, dtype=np.int8).reshape(1, 3, 4)
+    whole, kept = chapter.overlap(maps, (0, 0), (True, True), "0.0", x)
+    assert np.array_equal(whole, np.pad(x, [(0, 0), (1, 1), (1, 1)]))
+    assert all(lines.size == 0 for lines in kept.values())
+    first, kept = chapter.overlap(maps, (0, 0), (False, False), "0.0", x)
+    assert np.array_equal(first, np.pad(x, [(0, 0), (1, 0), (1, 0)]))
+    assert np.array_equal(kept["maps/0.0.1.0"], x[:, -2:])
+    assert np.array_equal(kept["maps/0.0.2.0"], first[:, :, -2:])
+    odd, kept = chapter.overlap(maps, (0, 1), (False, True), "0.pool", x, edge=0)
+    assert np.array_equal(odd, x) and np.array_equal(kept["maps/0.pool.1.1"], x[:, -1:])
+    maps.write("maps/0.pool.1.1", kept["maps/0.pool.1.1"])
+    even, kept = chapter.overlap(maps, (1, 1), (False, True), "0.pool", x, edge=0)
+    assert np.array_equal(even, np.concatenate([x[:, -1:], x], 1))
+    assert kept["maps/0.pool.1.1"].size == 0
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (12, 8), (4, 24)])
+@pytest.mark.parametrize("mode", ["constant", "replicate", "reflect"])
+def test_rectangles_have_oblong_blocks_of_their_own(chapter, shape, mode):
+    """H2 halves both axes, whatever their lengths."""
+    torch.manual_seed(0)
+    layer, x = chapter.BlockConv2d(2, 3, "H2", mode), torch.rand(2, 2, *shape)
+    p, q = shape[0] // 2, shape[1] // 2
+    y = layer(x)
+    for u, v in np.ndindex(2, 2):
+        part = np.s_[:, :, u * p : (u + 1) * p, v * q : (v + 1) * q]
+        alone = F.conv2d(F.pad(x[part], (1, 1, 1, 1), mode=mode), layer.weight)
+        assert torch.allclose(y[part], alone, atol=1e-6)
+
+
+def test_an_axis_that_blocks_do_not_divide_stays_whole(chapter):
+    torch.manual_seed(0)
+    layer, x = chapter.BlockConv2d(1, 2, "H2"), torch.rand(1, 1, 9, 8)
+    halves = [F.conv2d(half, layer.weight, padding=1) for half in x.split(4, dim=3)]
+    assert torch.allclose(layer(x), torch.cat(halves, 3), atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("mode", ["constant", "replicate", "reflect"])
+def test_kernels_of_any_odd_side(chapter, k, mode):
+    x, weight = integers(1, 2, 3, 6, 6), integers(2, 4, 3, k, k)
+    padded = F.pad(x, [k // 2] * 4, mode=mode)
+    assert torch.equal(chapter.block_conv2d(x, weight, 6, mode), F.conv2d(padded, weight))
+    assert chapter.block_conv2d(x, weight, (3, 6), mode).shape == (2, 4, 6, 6)
+
+
+def test_any_layer_can_run_in_blocks(chapter):
+    """A layer that halves its maps, on oblong blocks."""
+    x = integers(1, 2, 3, 8, 12)
+    y = chapter.in_blocks(lambda blocks: F.max_pool2d(blocks, 2), x, (4, 6))
+    assert torch.equal(y, F.max_pool2d(x, 2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "mode", "message"),
+    [
+        ((0, 1, 8, 8), 4, "constant", "none of them empty"),
+        ((1, 0, 8, 8), 4, "constant", "none of them empty"),
+        ((1, 8, 8), 4, "constant", r"expected maps \(N, C, H, W\)"),
+        ((1, 1, 8, 8), 3, "constant", "choose divisors"),
+        ((1, 1, 8, 8), (4, 3), "constant", "choose divisors"),
+        ((1, 1, 8, 8), (3, 4), "constant", "choose divisors"),
+        ((1, 1, 8, 8), 0, "constant", "choose divisors"),
+        ((1, 1, 8, 8), (4, 0), "constant", "choose divisors"),
+        ((1, 1, 8, 8), 4, "zeros", "expected an odd kernel and one of"),
+        ((1, 1, 8, 8), 1, "reflect", "no 1 pixels beside"),
+    ],
+)
+def test_what_cannot_be_blocked_is_refused(chapter, shape, size, mode, message):
+    with pytest.raises(ValueError, match=message):
+        chapter.block_conv2d(torch.zeros(shape), torch.ones(1, 1, 3, 3), size, mode)
+
+
+def test_even_kernels_are_refused(chapter):
+    with pytest.raises(ValueError, match="odd kernel"):
+        chapter.block_conv2d(torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 2, 2), 4)
+
+
+def test_blocks_of_one_pixel(chapter):
+    x, weight = integers(1, 1, 2, 4, 4), integers(2, 3, 2, 3, 3)
+    centre = torch.einsum("kc,nchw->nkhw", weight[:, :, 1, 1], x)
+    assert torch.equal(chapter.block_conv2d(x, weight, 1), centre)
+    every = torch.einsum("kcrs,nchw->nkhw", weight, x)
+    assert torch.equal(chapter.block_conv2d(x, weight, 1, "replicate"), every)
+
+
+def test_nan_stays_in_its_block(chapter):
+    torch.manual_seed(0)
+    x = torch.rand(1, 1, 24, 24)
+    x[0, 0, 5, 5] = torch.nan
+    broken = chapter.blocked(chapter.Network().eval(), "H2").features(x).isnan()[0].any(0)
+    assert broken[:2, :2].any() and broken.sum() == broken[:2, :2].sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_layers_take_the_type_of_their_input(chapter, dtype):
+    layer = chapter.BlockConv2d(1, 2, "F4").to(dtype)
+    assert layer(torch.ones(1, 1, 8, 8, dtype=dtype)).dtype == dtype
+    assert layer.to("meta")(torch.ones(1, 1, 8, 8, dtype=dtype, device="meta")).shape[1] == 2
+
+
+def test_networks_can_be_saved(chapter, tmp_path):
+    net = chapter.blocked(chapter.Network(), "F6", "replicate").eval()
+    torch.save(net, tmp_path / "net.pt")
+    again = torch.load(tmp_path / "net.pt", weights_only=False)
+    x = torch.rand(2, 1, 24, 24)
+    assert torch.equal(again(x), net(x))
+
+
+@pytest.mark.parametrize("rule", ["", "F", "F-1", "H1.5", "f6", 6, None])
+def test_rules_of_another_kind_are_refused(chapter, rule):
+    with pytest.raises(ValueError, match="rule: expected"):
+        chapter.block_side(8, rule)
+
+
+def test_pooling_leaves_odd_lines_out(chapter):
+    x = np.random.default_rng(0).integers(-128, 128, (2, 5, 7), np.int8)
+    assert np.array_equal(chapter.pool(x), chapter.pool(x[:, :4, :6]))
+
+
+@pytest.mark.parametrize("b", [3, 5])
+def test_changed_pixels_want_blocks_that_fill_the_map(chapter, b):
+    with pytest.raises(ValueError, match="choose a divisor"):
+        chapter.changed_pixels(8, b, 1)
 
 
 @torch.no_grad()
