@@ -1,5 +1,6 @@
 """Tests of the chapter mixed_precision_knapsack: its method against independent computations."""
 
+import copy
 import itertools
 from fractions import Fraction
 
@@ -57,7 +58,7 @@ def priced(chapter):
     x = torch.randn(6, 1, 4, 4, generator=g, dtype=torch.float64)
     y = torch.randint(4, (6,), generator=g)
     Q = chapter.quantized_weights(net)
-    return net, x, y, Q, *chapter.gradient_products(net, x, y, Q)
+    return net, x, y, Q, chapter.gradient_products(net, x, y, Q)
 
 
 def test_only_weights_are_priced(chapter):
@@ -65,7 +66,7 @@ def test_only_weights_are_priced(chapter):
 
 
 def test_every_layer_is_quantized_at_every_width(chapter, priced):
-    net, _, _, Q, *_ = priced
+    net, _, _, Q, _ = priced
     for w, layer in zip(chapter.weights(net).values(), Q, strict=True):
         assert layer.shape == (6, *w.shape)
         for values, bits in zip(layer, WIDTHS, strict=True):
@@ -76,7 +77,7 @@ def test_every_layer_is_quantized_at_every_width(chapter, priced):
 
 def test_products_are_slopes_of_each_images_loss(chapter, priced):
     """Finite differences along Delta, image by image, instead of gradients."""
-    net, x, y, Q, products, _ = priced
+    net, x, y, Q, products = priced
     assert products.shape == (6, 2, 6)
     for i, w in enumerate(chapter.weights(net).values()):
         kept = w.detach().clone()
@@ -90,9 +91,9 @@ def test_products_are_slopes_of_each_images_loss(chapter, priced):
             assert np.allclose(products[:, i, b], slopes, atol=1e-7)
 
 
-def test_prices_are_the_form_with_the_fisher_matrix(chapter, priced):
-    net, x, y, Q, products, _ = priced
-    omega = chapter.prices(products)
+def test_sensitivities_are_the_form_with_the_fisher_matrix(chapter, priced):
+    net, x, y, Q, products = priced
+    omega = chapter.sensitivity(products)
     for i, w in enumerate(chapter.weights(net).values()):
         rows = [torch.autograd.grad(F.cross_entropy(net(a[None]), b[None]), w)[0].flatten()
                 for a, b in zip(x, y, strict=True)]  # fmt: skip
@@ -102,13 +103,170 @@ def test_prices_are_the_form_with_the_fisher_matrix(chapter, priced):
             assert omega[i, b] == pytest.approx(float(delta @ fisher @ delta) / 2, rel=1e-10)
 
 
-def test_squares_are_mean_squared_gradients(chapter, priced):
-    net, x, y, _, _, squares = priced
+def test_widths_can_be_chosen(chapter):
+    net = network()
+    Q = chapter.quantized_weights(net, (4, 7))
+    assert [q.shape[0] for q in Q] == [2, 2]
+    expected = quantize_symmetric(net[3].weight.detach(), 7, axis=0).dequantize()
+    assert torch.equal(Q[1][1], expected)
+    assert chapter.layer_sizes(net, (4, 7)).tolist() == [[108, 189], [192, 336]]
+
+
+def test_the_square_comes_before_the_mean(chapter):
+    products = np.array([[[3.0, 1.0]], [[-3.0, 2.0]]])
+    assert chapter.sensitivity(products).tolist() == [[4.5, 1.25]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_other_types_give_nearly_the_same_products(chapter, priced, dtype):
+    net, x, y, Q, products = priced
+    narrow = network().to(dtype)
+    found = chapter.gradient_products(narrow, x.to(dtype), y, chapter.quantized_weights(narrow))
+    assert found.dtype == np.float64
+    at = products[:, :, 0]
+    assert np.abs(found[:, :, 0] - at).max() < 0.05 * np.abs(at).max()
+
+
+def test_methods_survive_saving(chapter, priced, tmp_path):
+    net, x, y, Q, products = priced
+    torch.save({"net": net.state_dict(), "Q": Q}, tmp_path / "kept.pt")
+    kept = torch.load(tmp_path / "kept.pt")
+    other = network()
+    other.load_state_dict(kept["net"])
+    assert np.array_equal(chapter.gradient_products(other, x, y, kept["Q"]), products)
+
+
+def test_bad_input_is_named(chapter, priced):
+    net, x, y, Q, products = priced
+    with pytest.raises(ValueError, match="expected a network with"):
+        chapter.weights(nn.ReLU())
+    for images, labels, counts in ((x[:0], y[:0], "0 and 0"), (x, y[:-1], "6 and 5")):
+        with pytest.raises(ValueError, match=f"one label each, got {counts}"):
+            chapter.gradient_products(net, images, labels, Q)
+    with pytest.raises(ValueError, match="expected Q = quantized_weights"):
+        chapter.gradient_products(net, x, y, Q[::-1])
+    with pytest.raises(ValueError, match=r"finite products \(N, L, M\), got shape \(2, 6\)"):
+        chapter.sensitivity(products[0])
+    for wrong in (products[:0], np.full((1, 1, 1), np.nan)):
+        with pytest.raises(ValueError, match="finite products"):
+            chapter.sensitivity(wrong)
+    broken = network()
+    nn.init.constant_(broken[0].weight, float("nan"))
+    with pytest.raises(ValueError, match="finite"):
+        chapter.quantized_weights(broken)
+    with pytest.raises(ValueError, match="folded layer with a bias"):
+        chapter.to_integers(nn.Conv2d(1, 1, 1, bias=False), 4, 5)
+
+
+@pytest.mark.parametrize("solver", ["greedy", "dynamic", "integer_programme"])
+def test_bad_problems_are_named(chapter, solver):
+    solve = getattr(chapter, solver)
+    sizes, costs = problem(0, 3)
+    least = sizes.min(axis=1).sum()
+    for budget in (least - 1, np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"below the smallest size, {least}, or not finite"):
+            solve(sizes, costs, budget)
+    solve(sizes, costs, least)
+    for bad in (sizes[0], sizes[:, :-1], sizes[:0]):
+        with pytest.raises(ValueError, match=r"expected sizes and costs \(L, M\), got"):
+            solve(bad, costs if bad.size else costs[:0], 99)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="expected finite costs"):
+            solve(sizes, np.where(sizes == sizes.max(), wrong, costs), 10**6)
+        with pytest.raises(ValueError, match="expected finite costs"):
+            solve(np.where(sizes == sizes.max(), wrong, sizes), costs, 10**6)
+    with pytest.raises(ValueError, match="sizes above 0"):
+        solve(sizes - sizes.min(), costs, 10**6)
+    if solver != "greedy":
+        with pytest.raises(TypeError, match="whole numbers as sizes, got float64"):
+            solve(sizes * 1.0, costs, least)
+
+
+def test_one_item_one_layer_and_equal_items(chapter):
+    one, cost = np.array([[4]]), np.array([[7.0]])
+    same, ties = np.array([[4, 4, 4]]), np.array([[7, 7, 7]])
+    for solve in (chapter.greedy, chapter.dynamic):
+        assert solve(one, cost, 4).tolist() == [0]
+        assert solve(same, ties, 5).tolist() == [0]
+    assert chapter.integer_programme(one, cost, 4).tolist() == [[1]]
+    free = chapter.integer_programme(np.array([[2, 3]]), np.zeros((1, 2)), 3)  # costs of zero
+    assert free.sum() == pytest.approx(1)
+    assert chapter.dynamic(one * [2, 3], np.array([[5, 1]]), 10**9).tolist() == [1]
+
+
+def test_another_hull_can_be_given(chapter):
+    """With all undominated items as steps, the poor first step of a layer hides the good one."""
+    sizes, costs = np.array([[1, 2, 3], [1, 2, 3]]), np.array([[10, 9, 0], [10, 7, 6]])
+    every = lambda size, cost: [0, 1, 2]  # noqa: E731
+    assert chapter.greedy(sizes, costs, 4).tolist() == [2, 0]
+    assert chapter.greedy(sizes, costs, 4, hull=every).tolist() != [2, 0]
+
+
+def test_assigning_copies_the_picked_weights(chapter, priced):
+    net, _, _, Q, _ = priced
+    before = copy.deepcopy(net.state_dict())
+    changed = chapter.assign(net, Q, [4, 0])
+    assert torch.equal(changed[0].weight, Q[0][4])
+    assert torch.equal(changed[3].weight, Q[1][0])
+    assert torch.equal(changed[3].bias, net[3].bias)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    with pytest.raises(ValueError, match="zip"):
+        chapter.assign(net, Q, [4])
+
+
+def test_sizes_are_bits_and_errors_are_squared(chapter, priced):
+    net, _, _, Q, _ = priced
+    assert chapter.layer_sizes(net).tolist() == [[27 * b for b in WIDTHS], [48 * b for b in WIDTHS]]
+    errors = chapter.squared_errors(net, Q)
+    for i, w in enumerate(chapter.weights(net).values()):
+        for b in range(6):
+            expected = sum(float(d) ** 2 for d in (Q[i][b] - w.detach()).flatten())
+            assert errors[i, b] == pytest.approx(expected)
+
+
+def test_random_assignments_are_as_large_as_asked(chapter):
+    sizes = np.array([[10], [20], [30]]) * WIDTHS
+    found = [chapter.random_assignment(sizes, 300, seed) for seed in range(60)]
+    totals = np.array([chapter.total(sizes, pick) for pick in found])
+    assert totals.max() == 300
+    assert 285 <= totals.min() <= 290
+    assert len({tuple(pick) for pick in found}) > 10
+    assert np.array_equal(found[3], chapter.random_assignment(sizes, 300, 3))
+    wide = [chapter.random_assignment(sizes, 300, seed, slack=0.3) for seed in range(60)]
+    assert min(chapter.total(sizes, pick) for pick in wide) < 285
+    with pytest.raises(ValueError, match="no random assignment came near the budget 7"):
+        chapter.random_assignment(sizes, 7, 0)
+
+
+def test_damage_is_divergence_and_agreement(chapter):
+    p = torch.tensor([[0.5, 0.5], [0.9, 0.1]], dtype=torch.float64)
+    q = torch.tensor([[0.4, 0.6], [0.8, 0.2]], dtype=torch.float64)
+    kl, agree = chapter.damage(p.log(), q.log())
+    rows = [
+        sum(a * np.log(a / b) for a, b in zip(*two, strict=True)) for two in zip(p, q, strict=True)
+    ]
+    assert kl == pytest.approx(float(np.mean(rows)))
+    assert agree == 50
+    assert chapter.damage(p.log(), p.log()) == (0, 100)
+
+
+def test_hessian_forms_are_those_of_each_layers_block(chapter, priced):
+    _, x, y, *_ = priced
+    torch.manual_seed(5)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Tanh(), nn.Linear(3, 4)).double()
     w = list(chapter.weights(net).values())
-    for n in range(len(x)):
-        gradients = torch.autograd.grad(F.cross_entropy(net(x[n : n + 1]), y[n : n + 1]), w)
-        expected = [float((g**2).sum()) / g.numel() for g in gradients]
-        assert np.allclose(squares[n], expected)
+    vectors = [torch.randn_like(v) for v in w]
+    found = chapter.hessian_form(net, x, y, vectors)
+    for i, (name, v) in enumerate(chapter.weights(net).items()):
+
+        def loss(u, name=name):
+            return F.cross_entropy(torch.func.functional_call(net, {name: u}, x), y)
+
+        H = torch.autograd.functional.hessian(loss, v.detach()).reshape(v.numel(), -1)
+        d = vectors[i].flatten()
+        assert found[i] == pytest.approx(float(d @ H @ d))
+    with pytest.raises(ValueError, match="zip"):
+        chapter.hessian_form(net, x, y, vectors[:1])
 
 
 @settings(deadline=None, max_examples=60)
@@ -160,7 +318,7 @@ def test_all_solvers_against_every_assignment(chapter, seed, L, fill, monotone):
     budget = int(low + fill * (high - low))
     optimum = best(sizes, costs, budget)
     exact = chapter.dynamic(sizes, costs, budget)
-    whole = chapter.programme(sizes, costs, budget).argmax(axis=1)
+    whole = chapter.integer_programme(sizes, costs, budget).argmax(axis=1)
     walk, relaxed, step = chapter.greedy(sizes, costs, budget, split=True)
     for pick in (exact, whole, walk):
         assert chapter.total(sizes, pick) <= budget
@@ -177,7 +335,7 @@ def test_budgets_in_between_and_at_a_step_are_used_up(chapter, seed):
     for budget in range(low, high + 2):
         optimum = best(sizes, costs, budget)
         assert chapter.total(costs, chapter.dynamic(sizes, costs, budget)) == optimum
-        x = chapter.programme(sizes, costs, budget)
+        x = chapter.integer_programme(sizes, costs, budget)
         assert chapter.total(costs, x.argmax(axis=1)) == optimum
         walk = chapter.greedy(sizes, costs, budget)
         assert optimum <= chapter.total(costs, walk)
@@ -185,18 +343,18 @@ def test_budgets_in_between_and_at_a_step_are_used_up(chapter, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_programme_may_be_relaxed(chapter, seed):
+def test_the_integer_programme_may_be_relaxed(chapter, seed):
     sizes, costs = problem(seed, 8)
     low, split = sizes.min(axis=1).sum(), 0
     for budget in range(low, low + np.ptp(sizes, axis=1).sum(), 97):
-        x = chapter.programme(sizes, costs, budget, whole=False)
+        x = chapter.integer_programme(sizes, costs, budget, whole=False)
         answer = linprog(costs.ravel(), A_ub=sizes.reshape(1, -1), b_ub=[budget],
                          A_eq=np.kron(np.eye(8), np.ones(6)), b_eq=np.ones(8))  # fmt: skip
         assert (x * costs).sum() == pytest.approx(answer.fun)
         assert x.sum(axis=1) == pytest.approx(np.ones(8))
         assert (x * sizes).sum() <= budget + 1e-6
         split += ((x > 1e-6) & (x < 1 - 1e-6)).any()
-        whole = chapter.programme(sizes, costs, budget)
+        whole = chapter.integer_programme(sizes, costs, budget)
         assert set(np.round(whole.ravel(), 9)) == {0, 1}
     assert split
 
@@ -224,13 +382,6 @@ def test_a_worked_instance(chapter):
     assert chapter.greedy(sizes, costs, 5).tolist() == [1, 1]
     assert chapter.greedy(sizes, costs, 4).tolist() == [1, 0]
     assert chapter.greedy(sizes, costs, 4, key=lambda e: e).tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("solver", ["greedy", "dynamic"])
-def test_budgets_below_the_smallest_size_are_refused(chapter, solver):
-    sizes, costs = problem(0, 3)
-    with pytest.raises(ValueError, match=r"the budget 1 is below the smallest size"):
-        getattr(chapter, solver)(sizes, costs, 1)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8])
