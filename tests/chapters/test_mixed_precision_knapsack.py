@@ -119,7 +119,7 @@ def test_the_square_comes_before_the_mean(chapter):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_other_types_give_nearly_the_same_products(chapter, priced, dtype):
-    net, x, y, Q, products = priced
+    _, x, y, _, products = priced
     narrow = network().to(dtype)
     found = chapter.gradient_products(narrow, x.to(dtype), y, chapter.quantized_weights(narrow))
     assert found.dtype == np.float64
@@ -243,7 +243,8 @@ def test_damage_is_divergence_and_agreement(chapter):
     q = torch.tensor([[0.4, 0.6], [0.8, 0.2]], dtype=torch.float64)
     kl, agree = chapter.damage(p.log(), q.log())
     rows = [
-        sum(a * np.log(a / b) for a, b in zip(*two, strict=True)) for two in zip(p, q, strict=True)
+        sum(float(a) * np.log(float(a) / float(b)) for a, b in zip(*two, strict=True))
+        for two in zip(p, q, strict=True)
     ]
     assert kl == pytest.approx(float(np.mean(rows)))
     assert agree == 50
