@@ -1,12 +1,10 @@
-"""Tests of the chapter normface: its losses against slow loops, its scores against counting."""
+"""Tests of the chapter normface: its losses against slow loops over the printed formulas."""
 
 import math
+import re
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import roc_curve
 
 import repro
 
@@ -51,7 +49,7 @@ def distances(f, W):
 def test_scaled_softmax_is_the_printed_formula(chapter, dtype, seed):
     f, W, y = random_case(seed, dtype)
     s = 0.5 + seed
-    head = chapter.Agents(f.shape[1], len(W), scale=s).to(dtype)
+    head = chapter.Agents(f.shape[1], len(W), s).to(dtype)
     head.W.data.copy_(W)
     total = 0.0
     for i, row in enumerate((chapter.normalise(f) @ chapter.normalise(W).T).tolist()):
@@ -87,23 +85,6 @@ def test_c_triplet_is_the_printed_formula(chapter, dtype, seed, margin):
     assert loss.item() == pytest.approx(total / len(f), abs=CLOSE)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_triplet_averages_the_active_triplets(chapter, dtype, seed):
-    f, _, _ = random_case(seed, dtype)
-    y = torch.arange(len(f)) % 3
-    f = chapter.normalise(f)
-    active = []
-    for a in range(len(f)):
-        for p in range(len(f)):
-            for n in range(len(f)):
-                if a != p and y[a] == y[p] and y[a] != y[n]:
-                    gap = (f[a] - f[p]).square().sum() - (f[a] - f[n]).square().sum()
-                    active.append(max(0.0, 0.8 + gap.item()))
-    active = [value for value in active if value > 0]
-    expected = sum(active) / max(1, len(active))
-    assert chapter.triplet(f, y).item() == pytest.approx(expected, abs=CLOSE)
-
-
 def test_an_image_that_is_done_has_no_gradient(chapter):
     """On its agent, with the others opposite, both hinges are off."""
     cosine = torch.tensor([[1.0, -1.0, -1.0]], requires_grad=True)
@@ -133,50 +114,6 @@ def test_normalise_gives_unit_vectors_in_every_type(chapter, dtype, size):
     assert torch.allclose(unit.double(), exact, atol=torch.finfo(dtype).eps)
 
 
-def test_normalise_takes_integers(chapter):
-    assert torch.allclose(chapter.normalise(torch.tensor([3, 4])), torch.tensor([0.6, 0.8]))
-
-
-def test_normalise_follows_its_formula_along_the_last_axis(chapter, dtype):
-    x = torch.tensor([[[3.0, 4.0], [1e-3, 0.0]], [[0.0, 0.0], [-5.0, 12.0]]], dtype=dtype)
-    expected = [[[0.6, 0.8], [0.5**0.5, 0.0]], [[0.0, 0.0], [-5 / 13, 12 / 13]]]
-    torch.testing.assert_close(chapter.normalise(x), torch.tensor(expected, dtype=dtype))
-    torch.testing.assert_close(chapter.Unit()(x), chapter.normalise(x))
-    quarter = torch.tensor([[0.1]], dtype=dtype)
-    assert chapter.normalise(quarter, eps=0.03).item() == pytest.approx(0.5)
-
-
-def test_agents_start_as_unit_vectors_at_scale_one(chapter):
-    torch.manual_seed(0)
-    head = chapter.Agents(3, 5)
-    assert head.W.shape == (5, 3)
-    assert torch.allclose(head.W.norm(dim=1), torch.ones(5), atol=1e-4)
-    assert len(head.W.unique(dim=0)) == 5
-    assert head.scale.item() == 1
-    assert not head.scale.requires_grad
-
-
-def test_margins_are_those_of_the_paper_by_default(chapter):
-    f, W, y = random_case(5, torch.float64)
-    cosine, labels = cosines(chapter, f, W), torch.arange(len(f)) % 2
-    assert chapter.c_contrastive(cosine, y) == chapter.c_contrastive(cosine, y, 1.0)
-    assert chapter.c_contrastive(cosine, y) != chapter.c_contrastive(cosine, y, 1.1)
-    assert chapter.c_triplet(cosine, y) == chapter.c_triplet(cosine, y, 0.8)
-    assert chapter.c_triplet(cosine, y) != chapter.c_triplet(cosine, y, 0.9)
-    unit = chapter.normalise(f)
-    assert chapter.triplet(unit, labels) == chapter.triplet(unit, labels, 0.8)
-    assert chapter.triplet(unit, labels) != chapter.triplet(unit, labels, 0.9)
-
-
-def test_a_single_active_triplet_counts_once(chapter):
-    """Anchor 0 is nearer to its own person than to the other; anchor 1 is not."""
-    angle = torch.tensor([0.0, 1.0, 1.8], dtype=torch.float64)
-    f, y = torch.stack([angle.cos(), angle.sin()], 1), torch.tensor([0, 0, 1])
-    own, other = 2 - 2 * math.cos(1.0), 2 - 2 * math.cos(0.8)
-    assert chapter.triplet(f, y, margin=0.1).item() == pytest.approx(0.1 + own - other)
-    assert chapter.triplet(f, torch.tensor([0, 1, 2])).item() == 0  # nobody twice: no triplet
-
-
 def test_a_perceptron_has_the_widths_asked_for(chapter):
     torch.manual_seed(0)
     net, x = chapter.perceptron(4, 6, 5, 3).eval(), torch.randn(7, 2, 2)
@@ -188,58 +125,167 @@ def test_a_perceptron_has_the_widths_asked_for(chapter):
     assert [type(layer).__name__ for layer in chapter.perceptron(4, 3)] == ["Flatten", "Linear"]
 
 
+def cosines(chapter, f, W):
+    return chapter.normalise(f) @ chapter.normalise(W).T
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_hardest_negative_is_the_largest_hinge(chapter, dtype, seed):
+    f, W, y = random_case(seed, dtype)
+    total = 0.0
+    for i, row in enumerate(distances(f, W)):
+        total += max(max(0.0, 0.8 + row[y[i]] - d) for j, d in enumerate(row) if j != y[i])
+    loss = chapter.c_triplet(cosines(chapter, f, W), y, hardest=True)
+    assert loss.item() == pytest.approx(total / len(f), abs=CLOSE)
+
+
+def test_normalise_follows_its_formula(chapter, dtype):
+    x = torch.tensor([[3.0, 4.0], [1e-3, 0.0], [0.0, 0.0], [-5.0, 12.0]], dtype=dtype)
+    expected = [[0.6, 0.8], [0.5**0.5, 0.0], [0.0, 0.0], [-5 / 13, 12 / 13]]
+    torch.testing.assert_close(chapter.normalise(x), torch.tensor(expected, dtype=dtype))
+    assert chapter.normalise(torch.tensor([[0.1]], dtype=dtype), eps=0.03).item() == (
+        pytest.approx(0.5)
+    )
+
+
+def test_agents_start_as_unit_vectors_at_scale_one(chapter):
+    torch.manual_seed(0)
+    head = chapter.Agents(3, 5)
+    assert head.W.shape == (5, 3)
+    assert torch.allclose(head.W.norm(dim=1), torch.ones(5), atol=1e-4)
+    assert len(head.W.unique(dim=0)) == 5
+    assert head.s.item() == 1
+    assert not head.s.requires_grad
+    assert head.normed == ("features", "agents")
+    assert chapter.Agents(1, 2, 0.01).W.shape == (2, 1)  # the smallest there is
+
+
+@pytest.mark.parametrize(
+    ("normed", "features", "agents"),
+    [((), False, False), (["features"], True, False), (["agents"], False, True)],
+)
+def test_either_side_can_stay_as_it_is(chapter, normed, features, agents):
+    f, W, _ = random_case(3, torch.float64)
+    head = chapter.Agents(f.shape[1], len(W), 3.0, normed=normed).double()
+    head.W.data.copy_(W)
+    left = chapter.normalise(f) if features else f
+    right = chapter.normalise(W) if agents else W
+    torch.testing.assert_close(head(f), 3.0 * left @ right.T)
+
+
 @pytest.mark.parametrize("learn", [True, False])
 def test_the_scale_learns_only_if_asked(chapter, learn):
-    head = chapter.Agents(3, 4, scale=10, learn=learn)
+    head = chapter.Agents(3, 4, 10, learn=learn)
     head(torch.randn(2, 3)).sum().backward()
-    assert (head.scale.grad is not None) == learn
+    assert (head.s.grad is not None) == learn
     assert head.W.grad.norm() > 0
 
 
-@given(st.integers(0, 10_000), st.integers(2, 30))
-def test_pairs_are_counted_once(seed, N):
-    chapter = repro.chapter("normface")
-    g = torch.Generator().manual_seed(seed)
-    person = torch.randint(4, (N,), generator=g)
-    f = torch.randn(N, 3, generator=g)
-    true, false = chapter.pairs(f @ f.T, person)
-    score = f @ f.T
-    for found, same in ((true, True), (false, False)):
-        expected = [
-            score[i, j].item()
-            for j in range(N)
-            for i in range(j)
-            if (person[i] == person[j]).item() == same
-        ]
-        assert sorted(found.tolist()) == sorted(expected)
+def test_the_scale_stays_at_a_hundredth(chapter):
+    f, head = torch.randn(4, 3), chapter.Agents(3, 5, 2.0)
+    at_two = head(f)
+    head.s.data.fill_(-3.0)
+    torch.testing.assert_close(head(f), at_two / 200)
 
 
-def test_the_threshold_of_tar_is_a_false_pair_that_does_not_count(chapter):
-    """True pairs at 0.7 and 0.9; false ones at 0, 0.2, 0.5 and, a tie, 0.7."""
-    score = torch.tensor([[0, 0.7, 0.2, 0.5], [0, 0, 0.7, 0], [0, 0, 0, 0.9], [0, 0, 0, 0]])
-    person = torch.tensor([0, 0, 1, 1])
-    true, false = chapter.pairs(score, person)
-    assert sorted(true.tolist()) == pytest.approx([0.7, 0.9])
-    assert sorted(false.tolist()) == pytest.approx([0, 0.2, 0.5, 0.7])
-    assert chapter.tar(score, person) == 0.5  # one in a hundred of four: the highest one
-    assert chapter.tar(score, person, far=0.5) == 1.0  # two of four: above 0.5
-    assert chapter.tar(score, person, far=0.3) == 0.5  # 1.2 of four: one
+def test_margins_are_those_of_the_paper_by_default(chapter):
+    f, W, y = random_case(5, torch.float64)
+    cosine = cosines(chapter, f, W)
+    assert chapter.c_contrastive(cosine, y) == chapter.c_contrastive(cosine, y, 1.0)
+    assert chapter.c_contrastive(cosine, y) != chapter.c_contrastive(cosine, y, 1.1)
+    assert chapter.c_triplet(cosine, y) == chapter.c_triplet(cosine, y, 0.8)
+    assert chapter.c_triplet(cosine, y) != chapter.c_triplet(cosine, y, 0.9)
+    assert chapter.c_triplet(cosine, y) != chapter.c_triplet(cosine, y, hardest=True)
 
 
-@pytest.mark.parametrize("far", [0.002, 0.01, 0.2])
-def test_tar_is_a_point_of_the_roc_curve(chapter, far):
-    g = torch.Generator().manual_seed(1)
-    person = torch.arange(100) // 5
-    f = torch.randn(20, 8, generator=g).repeat_interleave(5, 0) + torch.randn(100, 8, generator=g)
-    score = f @ f.T
-    true, false = chapter.pairs(score, person)
-    labels = torch.cat([torch.ones(len(true)), torch.zeros(len(false))])
-    rates, hits, _ = roc_curve(labels, torch.cat([true, false]), drop_intermediate=False)
-    strict = hits[rates < round(far * len(false)) / len(false) - 1e-12].max()
-    assert chapter.tar(score, person, far) == pytest.approx(strict)
-    assert chapter.tar(score, person) == chapter.tar(score, person, 0.01)
-    assert chapter.tar(score, person) < chapter.tar(score, person, 0.02)
+def test_the_floor_and_its_inverse(chapter):
+    """Values from the sums themselves: features on the corners of a simplex."""
+    for n, s in ((2, 1.0), (3, 4.0), (10, 1.0), (10, 16.0)):
+        loss = math.log(1 + (n - 1) * math.exp(s * (-1 / (n - 1) - 1)))
+        assert chapter.floor(n, s) == pytest.approx(loss, rel=1e-12)
+        assert chapter.smallest_scale(n, loss) == pytest.approx(s, rel=1e-9)
+    assert chapter.floor(10575, 1) == pytest.approx(8.26631593, abs=1e-8)
+    assert chapter.smallest_scale(10575, 1e-3) == pytest.approx(16.1719, abs=1e-4)
 
 
-def cosines(chapter, f, W):
-    return chapter.normalise(f) @ chapter.normalise(W).T
+def test_agents_survive_saving_and_other_types(chapter, tmp_path):
+    head = chapter.Agents(3, 4, 10, learn=True)
+    torch.save(head, tmp_path / "head.pt")
+    again = torch.load(tmp_path / "head.pt", weights_only=False)
+    f = torch.randn(5, 3)
+    torch.testing.assert_close(again(f), head(f))
+    narrow = head.to(torch.bfloat16)(f.to(torch.bfloat16))
+    assert narrow.dtype == torch.bfloat16
+    torch.testing.assert_close(narrow.float(), again(f), atol=0.2, rtol=0.05)
+
+
+NAN, INF = torch.full((2, 3), float("nan")), torch.full((2, 3), float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.zeros(3), "(3,)"),
+        (torch.zeros(0, 3), "(0, 3)"),
+        (torch.zeros(3, 0), "(3, 0)"),
+        (torch.zeros(2, 3, 4), "(2, 3, 4)"),
+        (torch.zeros(2, 3, dtype=torch.int64), "torch.int64"),
+        ([[1.0, 2.0]], "got list"),
+        (NAN, "NaN or infinity"),
+        (INF, "NaN or infinity"),
+    ],
+    ids=str,
+)
+def test_bad_vectors_are_refused(chapter, x, said):
+    for use in (chapter.normalise, chapter.Agents(3, 4)):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            use(x)
+
+
+def test_one_row_and_one_feature_are_enough(chapter):
+    assert chapter.normalise(torch.tensor([[2.0]])).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("D", "n", "s"), [(0, 3, 1), (3, 1, 1), (3, 4, 0.005), (3, 4, -1)])
+def test_bad_sizes_are_refused(chapter, D, n, s):
+    with pytest.raises(ValueError, match=re.escape("expected D >= 1, n >= 2, s >= 0.01")):
+        chapter.Agents(D, n, s)
+
+
+def test_features_of_another_width_are_refused(chapter):
+    with pytest.raises(ValueError, match=re.escape("expected D = 3, got (2, 4)")):
+        chapter.Agents(3, 5)(torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("name", ["c_contrastive", "c_triplet"])
+@pytest.mark.parametrize(
+    ("cosine", "y"),
+    [
+        (torch.zeros(2, 3), torch.tensor([0, 3])),
+        (torch.zeros(2, 3), torch.tensor([-1, 0])),
+        (torch.zeros(2, 3), torch.tensor([0, 1, 2])),
+        (torch.zeros(2, 3), torch.tensor([[0, 1]])),
+        (torch.zeros(2, 3), torch.tensor([0.0, 1.0])),
+        (torch.zeros(2, 1), torch.tensor([0, 0])),
+        (NAN, torch.tensor([0, 1])),
+        (torch.zeros(3), torch.tensor([0, 1, 2])),
+    ],
+)
+def test_bad_cosines_and_labels_are_refused(chapter, name, cosine, y):
+    with pytest.raises(ValueError, match=f"{name}: "):
+        getattr(chapter, name)(cosine, y)
+
+
+@pytest.mark.parametrize("name", ["c_contrastive", "c_triplet"])
+def test_labels_at_both_ends_and_two_classes_are_taken(chapter, name):
+    loss = getattr(chapter, name)(torch.eye(2), torch.tensor([0, 1]))
+    assert loss.item() == 0  # own distance 0, the other 2
+
+
+def test_errors_name_what_was_wrong(chapter):
+    with pytest.raises(ValueError, match="normalise: expected vectors"):
+        chapter.normalise(torch.zeros(3))
+    with pytest.raises(ValueError, match="Agents: expected features"):
+        chapter.Agents(3, 4)(torch.zeros(3))
+    with pytest.raises(ValueError, match="c_triplet: expected cosines"):
+        chapter.c_triplet(torch.zeros(3), torch.tensor([0]))
