@@ -403,6 +403,7 @@ def test_zeros_out_of_order_are_counted_by_filter():
     assert sttn.disorder(size, zero) == pytest.approx(3 / 6)
     assert sttn.disorder(size, ~torch.ones_like(zero)) == 0
     assert sttn.disorder(size[:1], zero[:1]) == 0
+    assert sttn.disorder(size[1:2, 1:], torch.tensor([[False, True]])) == 1  # a single pair
 
 
 @pytest.mark.parametrize(("K", "n", "P"), [(1, 1, 1), (3, 64, 2), (2, 65, 5)])
