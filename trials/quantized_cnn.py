@@ -1,0 +1,137 @@
+"""Small networks quantized after training: sweeps, rivals at equal bits, length, images.
+
+    make trials CH=quantized_cnn
+
+The network, its data and the settings are those of section 4 of the chapter.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from functools import cache
+
+import torch
+
+from press.trials import Quantity, Trial, grid, main
+from repro.data import digits
+from repro.quantize.calibration import approximate
+from repro.training import accuracy, fit, predict
+
+q = repro.chapter("quantized_cnn")
+
+
+@cache
+def trained(seed: int, length: int) -> tuple:
+    """A trained network, its training images, test images and test labels.
+
+    Args:
+        seed: of the split, the start and the order of the images.
+        length: training in units of the chapter's.
+    """
+    data = digits(seed)
+    x, y, x_test, y_test = (
+        torch.from_numpy(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test)
+    )
+    net = q.small_network(seed)
+    fit(net, x, y, seed=seed, **(q.TRAINING | {"epochs": q.TRAINING["epochs"] * length}))
+    return net, x, x_test, y_test
+
+
+def random_start(net: torch.nn.Module, images: torch.Tensor, sweeps: int) -> torch.nn.Module:
+    """Error correction from random indices, with the k-means codewords of the weights."""
+
+    def solve(data):
+        w = data.layer.weight.detach()
+        c, K = q.CONV if w.ndim == 4 else q.LINEAR
+        shape = w.shape if w.ndim == 4 else (*w.shape, 1, 1)
+        start = q.product_quantize(w.reshape(shape), c, K)
+        draw = torch.Generator().manual_seed(0)
+        start = start._replace(index=torch.randint(K, start.index.shape, generator=draw))
+        both = q.moments(data.delivered, data.targets, shape, c)
+        return q.decode(q.error_correction(start, *both, sweeps)).reshape(w.shape)
+
+    return approximate(net, images, solve, positions=4000)
+
+
+def pq(net, images, **options):
+    """Product quantization with the chapter's blocks and codewords."""
+    return q.quantize_network(net, images, q.CONV, q.LINEAR, **options)[0]
+
+
+ARMS = {
+    "no correction": lambda net, x, sweeps: pq(net, x, correct=False),
+    "no correction, 30 starts": lambda net, x, sweeps: pq(net, x, correct=False, restarts=30),
+    "correction on original inputs": lambda net, x, sweeps: pq(
+        net, x, sweeps=sweeps, propagate=False
+    ),
+    "correction": lambda net, x, sweeps: pq(net, x, sweeps=sweeps),
+    "correction, random start": random_start,
+    "three levels, nearest": lambda net, x, sweeps: q.round_network(net, x, 2, correct=False),
+    "three levels, GPTQ": lambda net, x, sweeps: q.round_network(net, x, 2),
+    "three levels, GPTQ to corrected weights": lambda net, x, sweeps: q.round_network(
+        net, x, 2, target=True
+    ),
+}
+
+
+def measure(
+    seed: int, arm: str, sweeps: int = 3, images: int = 1200, length: int = 1
+) -> dict[str, float]:
+    """Quantize one network and judge it on the test images.
+
+    Args:
+        seed: as for `trained`.
+        arm: key of `ARMS`.
+        sweeps: of error correction.
+        images: training images to calibrate on, without labels.
+        length: as for `trained`.
+
+    Returns:
+        `loss`: test accuracy lost, points. `error`: squared error of the last response over its
+        size, %. `float`: test accuracy before, %.
+    """
+    net, x, x_test, y_test = trained(seed, length)
+    cheap = ARMS[arm](net, x[:images], sweeps)
+    before, after = predict(net, x_test), predict(cheap, x_test)
+    whole = accuracy(net, x_test, y_test)
+    return {
+        "loss": 100 * (whole - accuracy(cheap, x_test, y_test)),
+        "error": float(100 * (after - before).square().sum() / before.square().sum()),
+        "float": 100 * whole,
+    }
+
+
+QUANTITIES = (
+    Quantity("loss", "points", ".2f", better="lower"),
+    Quantity("error", "%", ".2f", better="lower"),
+    Quantity("float", "%", ".2f"),
+)
+CORRECTED = ["correction on original inputs", "correction", "correction, random start"]
+TRIALS = [
+    Trial(
+        "sweeps",
+        "How many sweeps over the codebooks are enough?",
+        measure,
+        QUANTITIES,
+        grid(arm=CORRECTED, sweeps=[1, 3, 10]),
+    ),
+    Trial(
+        "rivals",
+        "Which way of writing weights in about 1.65 bits loses least, after 1 and 3 times the "
+        "training?",
+        measure,
+        QUANTITIES,
+        grid(arm=list(ARMS), length=[1, 3]),
+    ),
+    Trial(
+        "images",
+        "How many calibration images does the correction need?",
+        measure,
+        QUANTITIES,
+        grid(arm=["correction"], images=[100, 300, 900]),
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
