@@ -15,7 +15,7 @@ import torch
 
 from press.trials import Quantity, Trial, grid, main
 from repro.data import digits
-from repro.quantize.calibration import approximate
+from repro.quantize.calibration import LayerData, approximate
 from repro.training import accuracy, fit, predict
 
 q = repro.chapter("quantized_cnn")
@@ -41,7 +41,7 @@ def trained(seed: int, length: int) -> tuple:
 def random_start(net: torch.nn.Module, images: torch.Tensor, sweeps: int) -> torch.nn.Module:
     """Error correction from random indices, with the k-means codewords of the weights."""
 
-    def solve(data):
+    def solve(data: LayerData) -> torch.Tensor:
         w = data.layer.weight.detach()
         c, K = q.CONV if w.ndim == 4 else q.LINEAR
         shape = w.shape if w.ndim == 4 else (*w.shape, 1, 1)
@@ -54,7 +54,7 @@ def random_start(net: torch.nn.Module, images: torch.Tensor, sweeps: int) -> tor
     return approximate(net, images, solve, positions=4000)
 
 
-def pq(net, images, **options):
+def pq(net: torch.nn.Module, images: torch.Tensor, **options: object) -> torch.nn.Module:
     """Product quantization with the chapter's blocks and codewords."""
     return q.quantize_network(net, images, q.CONV, q.LINEAR, **options)[0]
 
@@ -76,7 +76,7 @@ ARMS = {
 
 
 def measure(
-    seed: int, arm: str, sweeps: int = 3, images: int = 1200, length: int = 1
+    seed: int, arm: str, sweeps: int = 3, images: int = 600, length: int = 1
 ) -> dict[str, float]:
     """Quantize one network and judge it on the test images.
 
@@ -129,7 +129,7 @@ TRIALS = [
         "How many calibration images does the correction need?",
         measure,
         QUANTITIES,
-        grid(arm=["correction"], images=[100, 300, 900]),
+        grid(arm=["correction"], images=[100, 300, 1200]),
     ),
 ]
 
