@@ -150,7 +150,10 @@ TRIALS = [
         "Which learning rate suits each arm?",
         rate,
         (ACCURACY,),
-        grid(arm=ARMS, lr=[RELEASED_RATE * factor for factor in (0.5, 1, 2, 4)], epochs=[20]),
+        grid(arm=ARMS, lr=[RELEASED_RATE * factor for factor in (0.5, 1, 2, 4)], epochs=[20])
+        # beyond the end of the grid at which an arm was best
+        + grid(arm=["released"], lr=[RELEASED_RATE / 4], epochs=[20])
+        + grid(arm=["float"], lr=[RELEASED_RATE * 8], epochs=[20]),
         seeds=(100, 101, 102),
         choose=("lr",),
     ),
@@ -163,7 +166,7 @@ TRIALS = [
     ),
     Trial(
         "frozen",
-        "Do the thresholds |W1 - W2| move?",
+        "How far do the differences W1 - W2 correlate with those of the start?",
         frozen,
         (*(Quantity(f"layer {n}", "", ".3f") for n in LAYERS), Quantity("clamped", "%", ".1f")),
         grid(arm=["exact", "released"], epsilon=[1e-12, 1e-5], lr=[5e-3, 5e-2], epochs=[6]),

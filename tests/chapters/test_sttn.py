@@ -140,6 +140,11 @@ def test_two_learnt_scales_and_their_gradients():
     assert (kernel.p.grad, kernel.q.grad) == (10001, -1000)
 
 
+def test_the_threshold_of_two_learnt_scales_is_that_of_the_layer():
+    W = torch.tensor([[1.0, -1.0], [0.04, -0.06]], dtype=torch.float64).reshape(2, 1, 1, 2)
+    assert made(sttn.Trained, W)().flatten().tolist() == [1, -1, 0, -1]
+
+
 def test_a_filter_of_zeros_divides_by_nothing():
     conv = sttn.Conv(made(sttn.Hard, torch.zeros(2, 1, 3, 3).double()))
     assert not conv(torch.ones(1, 1, 4, 4, dtype=torch.float64)).any()
