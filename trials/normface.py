@@ -257,7 +257,9 @@ TRIALS = [
         "Which rates suit each loss, fine-tuned for 8 epochs from the plain softmax?",
         tune,
         FACES,
-        GRID,
+        GRID
+        + grid(arm=[a for a in WITHOUT if "center" not in a], lr=[0.01, 1.0], agents=[1])
+        + grid(arm=AGENTS, lr=[0.01, 1.0], agents=MULTIPLES),
         seeds=range(100, 102),
         choose=("lr", "agents"),
     ),
@@ -287,7 +289,7 @@ TRIALS = [
         tune,
         FACES,
         longer,
-        seeds=range(104, 109),
+        seeds=range(104, 112),
     ),
     Trial(
         "center",
@@ -295,7 +297,7 @@ TRIALS = [
         tune,
         FACES,
         grid(arm=CENTER[:1], start=["softmax + center"], lr=RATES, agents=[1])
-        + grid(arm=CENTER[1:], start=["softmax + center"], lr=[0.03, 0.1], agents=MULTIPLES),
+        + grid(arm=CENTER[1:], start=["softmax + center"], lr=RATES, agents=MULTIPLES),
         seeds=range(100, 102),
         choose=("lr", "agents"),
     ),
@@ -305,7 +307,7 @@ TRIALS = [
         tune,
         FACES,
         recentered,
-        seeds=range(104, 109),
+        seeds=range(104, 112),
     ),
     Trial(
         "decay", "Does decay of the agents matter?", tune, FACES, undecayed, seeds=range(100, 102)
