@@ -12,14 +12,28 @@ import repro  # before NumPy: both solvers get one thread
 
 # isort: split
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 
-import fdtd as package
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.sparse.linalg import spsolve
 
 from press.bench import Table, growth, report, seconds
 
+
+def fdtd_package() -> ModuleType:
+    """Import the package, which switches torch to float64 without gradients, and switch it back."""
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        return import_module("fdtd")
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
+
+
+package = fdtd_package()
 chapter = repro.chapter("laser_damage")
 KDP = chapter.Crystal()
 

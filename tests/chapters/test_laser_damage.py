@@ -1,5 +1,7 @@
 """The methods of the chapter on laser damage, beyond what the chapter shows."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -395,6 +397,13 @@ def test_a_solver_written_elsewhere_gives_the_same_field():
     inside = np.s_[12:-12, 12:-12]  # the absorbers differ
     ours, other = (solve(eps, source, 40.0)[inside] for solve in (laser.fdtd, packaged))
     assert np.linalg.norm(other - ours) < 2e-3 * np.linalg.norm(ours)
+
+
+def test_that_solver_leaves_torch_as_it_was():
+    code = "import benchmarks.laser_damage, torch; print(torch.ones(1, requires_grad=True) * 2)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=chapters.ROOT, capture_output=True, text=True, check=True)
+    assert "grad_fn" in done.stdout and "dtype" not in done.stdout
 
 
 def test_layers_of_different_depth_stand_on_their_own_sides():
