@@ -154,7 +154,7 @@ def chapter(name: str = "one", heading: str = "# First chapter", **changes: obje
         new_markdown_cell(
             f"{heading}\n\nText.\n\n## The paper in one minute\n\nSay it in five words."
         ),
-        new_code_cell("1", outputs=[picture(ALT)], metadata={"tags": ["plot", "thumbnail"]}),
+        new_code_cell("1", outputs=[picture(ALT, thumbnail=True)], metadata={"tags": ["plot"]}),
         new_code_cell("2", outputs=[shown(paper=paper)]),
         new_markdown_cell("## The method\n\nCompute $a$.\n\n$$ a = b $$"),
         new_code_cell("3\n\n4", outputs=[shown(entry=entry) for entry in entries.records]),
@@ -175,7 +175,7 @@ def write_book(root: Path, patch: pytest.MonkeyPatch) -> Path:
     patch.setattr(chapters, "CHAPTERS", root / "chapters")
     folder = root / "chapters" / "binarization"
     folder.mkdir(parents=True)
-    second = chapter("two", "# Second", paper="two2021", seconds=20, anatomy=1)
+    second = chapter("two", "# Second", paper="two2021", seconds=20)
     nbformat.write(chapter(), folder / "one.ipynb")
     nbformat.write(second, folder / "two.ipynb")
     nbformat.write(chapter("draft"), folder / "draft.ipynb")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from press.chapter import Chapter
 
@@ -14,98 +13,52 @@ UNWRITTEN = "Unwritten:"
 EXERCISES = 3
 
 
-@dataclass(frozen=True)
-class Anatomy:
-    """Sections and limits of a chapter; None where there is no limit.
-
-    Attributes:
-        sections: their names, in order; `Bit for bit` is required in some parts only.
-        method: the section that defines the method.
-        words: fewest and most words that are read, in the whole chapter.
-        opening_words: most words of the first section.
-        words_before_result: most words above the first result.
-        first_lines: most lines of open code in the first four sections.
-        lines: most lines of open code in all.
-        stated: fewest claims in the table of what the paper claims.
-        bytes: largest file, outputs included.
-        seconds: longest run.
-        thumbnail_of_its_own: whether a figure that shows more than the gallery needs is refused.
-    """
-
-    sections: tuple[str, ...] = (
-        "The paper in one minute",
-        "The method",
-        "Play",
-        "Does it work?",
-        "Why it works",
-        "Bit for bit",
-        "What reproduces",
-        "Exercises",
-        "Further reading",
-    )
-    method: str = "The method"
-    words: tuple[int, int] = (2000, 3500)
-    opening_words: int | None = 400
-    words_before_result: int | None = 800
-    first_lines: int | None = 150
-    lines: int = 300
-    stated: int = 6
-    bytes: int = 450_000
-    seconds: int = 30
-    thumbnail_of_its_own: bool = True
-
-
-#: The chapters whose metadata say `"anatomy": 1` were written before; they are being reworked.
-FIRST = Anatomy(
-    sections=(
-        "The paper in one minute",
-        "The idea, derived",
-        "The method in code",
-        "Does it work?",
-        "Bit for bit",
-        "Play",
-        "What reproduces",
-        "Exercises",
-        "Further reading",
-    ),
-    method="The method in code",
-    words=(1500, 5000),
-    opening_words=None,
-    words_before_result=None,
-    first_lines=None,
-    lines=450,
-    stated=1,
-    bytes=500_000,
-    seconds=60,
-    thumbnail_of_its_own=False,
+#: The sections in their order; `Bit for bit` is required in some parts only.
+SECTIONS = (
+    "The paper in one minute",
+    "The method",
+    "Play",
+    "Does it work?",
+    "Why it works",
+    "Bit for bit",
+    "What reproduces",
+    "Exercises",
+    "Further reading",
 )
-SECOND = Anatomy()
-
-
-def of(chapter: Chapter) -> Anatomy:
-    """The anatomy that a chapter follows."""
-    return FIRST if chapter.repro.get("anatomy") == 1 else SECOND
+OPENING, METHOD = SECTIONS[:2]
+#: Fewest and most words that are read, in the whole chapter.
+WORDS = (2000, 3500)
+OPENING_WORDS = 400
+WORDS_BEFORE_RESULT = 800
+#: Most lines of open code in the first four sections, and in all.
+FIRST_LINES = 150
+LINES = 300
+#: Fewest claims in the table of what the paper claims.
+STATED = 6
+#: Largest file, outputs included.
+BYTES = 450_000
+#: Longest run.
+SECONDS = 30
 
 
 def sections(chapter: Chapter) -> Iterator[str]:
     """The sections of every chapter are there, once each and in order."""
-    known = of(chapter).sections
     found = [text for level, text in chapter.headings if level == 2]
     wanted = [
         name
-        for name in known
+        for name in SECTIONS
         if name != "Bit for bit" or name in found or chapter.part in BIT_FOR_BIT_PARTS
     ]
     for name in wanted:
         if name not in found:
             yield f"the section `## {name}` is missing. Add it."
     for name in found:
-        if name not in known:
+        if name not in SECTIONS:
             yield f"has a section `## {name}` that is not of the book. Use `###` inside a section."
-    inside = [name for name in found if name in known]
+    inside = [name for name in found if name in SECTIONS]
     if len(set(inside)) < len(inside):
         yield "has a section twice. Merge the two."
-    elif inside != [name for name in known if name in inside]:
+    elif inside != [name for name in SECTIONS if name in inside]:
         yield f"its sections stand in the wrong order. The order is: {'; '.join(wanted)}."
     results = [cell for cell in chapter.prose if cell.section == "What reproduces"]
     if not any((3, DEVIATIONS) in cell.markdown.headings for cell in results):
@@ -130,28 +83,26 @@ def length(chapter: Chapter) -> Iterator[str]:
     """Fifteen minutes of reading first, depth after: words, not counting formulas and code."""
     if any(unwritten(chapter)):
         return
-    limits = of(chapter)
     words = sum(cell.markdown.words for cell in chapter.prose)
-    low, high = limits.words
+    low, high = WORDS
     if not low <= words <= high:
         change = "Say more" if words < low else "Cut"
         yield f"has {words:,} words of text, a chapter has {low:,} to {high:,}. {change}."
-    first = limits.sections[0]
-    opening = sum(cell.markdown.words for cell in chapter.prose if cell.section == first)
-    if limits.opening_words and opening > limits.opening_words:
+    opening = sum(cell.markdown.words for cell in chapter.prose if cell.section == OPENING)
+    if opening > OPENING_WORDS:
         yield (
-            f"`## {first}` has {opening} words, it may have {limits.opening_words}. Move what a "
+            f"`## {OPENING}` has {opening} words, it may have {OPENING_WORDS}. Move what a "
             "reader does not need in the first minute."
         )
-    waiting = _words_before_result(chapter, first)
-    if limits.words_before_result and waiting > limits.words_before_result:
+    waiting = _words_before_result(chapter)
+    if waiting > WORDS_BEFORE_RESULT:
         yield (
             f"a reader meets {waiting} words before the first result, at most "
-            f"{limits.words_before_result} are wanted. Show something sooner."
+            f"{WORDS_BEFORE_RESULT} are wanted. Show something sooner."
         )
 
 
-def _words_before_result(chapter: Chapter, first: str) -> int:
+def _words_before_result(chapter: Chapter) -> int:
     """Words above the first output outside the opening section; 0 in an unexecuted chapter.
 
     The picture of the opening section and its table of claims are no result, nor is what set-up
@@ -163,7 +114,7 @@ def _words_before_result(chapter: Chapter, first: str) -> int:
             words += cell.markdown.words
         elif (
             cell.outputs
-            and cell.section not in ("", first)
+            and cell.section not in ("", OPENING)
             and not {"setup", "method"}.intersection(cell.tags)
         ):
             return words
@@ -172,21 +123,20 @@ def _words_before_result(chapter: Chapter, first: str) -> int:
 
 def open_lines(chapter: Chapter) -> Iterator[str]:
     """Open code is what a reader learns from; the rest is folded."""
-    limits = of(chapter)
     lines = {
         cell.number: sum(bool(line.strip()) for line in cell.source.splitlines())
         for cell in chapter.code
         if cell.kind is None
     }
     advice = "Tag what is plumbing by its kind, so that it folds, or move it into repro."
-    if (total := sum(lines.values())) > limits.lines:
-        yield f"shows {total} lines of open code, a chapter has {limits.lines} at most. {advice}"
-    early = limits.sections[:4]
+    if (total := sum(lines.values())) > LINES:
+        yield f"shows {total} lines of open code, a chapter has {LINES} at most. {advice}"
+    early = SECTIONS[:4]
     begin = sum(lines.get(cell.number, 0) for cell in chapter.code if cell.section in early)
-    if limits.first_lines and begin > limits.first_lines:
+    if begin > FIRST_LINES:
         yield (
             f"shows {begin} lines of open code in its first four sections, which may have "
-            f"{limits.first_lines}. {advice}"
+            f"{FIRST_LINES}. {advice}"
         )
 
 

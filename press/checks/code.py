@@ -10,7 +10,7 @@ from press.canonical import DERIVED_TAGS, PROMPTS
 from press.chapter import Cell, Chapter
 from press.checks import anatomy
 
-OTHER_TAGS = ("method", "thumbnail", "raises-exception")
+OTHER_TAGS = ("method", "raises-exception")
 UNVERIFIED = re.compile(r"^\s*#+\s*(?:NBVAL_|PYTEST_VALIDATE_)\w+\s*$", re.MULTILINE)
 LINE = 100
 CELL_LINES = 30
@@ -57,12 +57,11 @@ def _checks(tag: str) -> bool:
 
 def method(chapter: Chapter) -> Iterator[str]:
     """Cells tagged `method` only define: they read no data, train nothing, draw nothing."""
-    section = anatomy.of(chapter).method
     cells = [cell for cell in chapter.code if "method" in cell.tags]
     if not cells:
         yield "has no code cell tagged `method`. Tag the cells that define the paper's method."
-    elif not any(cell.section == section for cell in cells):
-        yield f"has no `method` cell in `## {section}`. Define the method there."
+    elif not any(cell.section == anatomy.METHOD for cell in cells):
+        yield f"has no `method` cell in `## {anatomy.METHOD}`. Define the method there."
     for cell in cells:
         if cell.outputs:
             yield f"{cell.where} is tagged `method` but shows something. Move that to another cell."

@@ -16,7 +16,6 @@ MEASUREMENTS = ("measured", "control", "positive")
 
 def claims(chapter: Chapter) -> Iterator[str]:
     """The stored entries bear out their verdicts, and every claim of the paper is accounted for."""
-    limits = anatomy.of(chapter)
     tables = [cell for cell in chapter.code if cell.stored("paper")]
     stated = [row for cell in tables for table in cell.stored("paper") for row in table]
     if chapter.executed and not tables:
@@ -24,14 +23,14 @@ def claims(chapter: Chapter) -> Iterator[str]:
             "has no table of what the paper claims. Show it in its first section with "
             "`ledger.paper(Stated(...), ...)`."
         )
-    elif chapter.executed and len(stated) < limits.stated:
+    elif chapter.executed and len(stated) < anatomy.STATED:
         yield (
-            f"its table of what the paper claims has {len(stated)} rows, {limits.stated} or more "
+            f"its table of what the paper claims has {len(stated)} rows, {anatomy.STATED} or more "
             "are wanted. Read abstract and headline tables again; say what is out of reach."
         )
     for cell in tables:
-        if cell.section != limits.sections[0]:
-            yield f"{cell.where} shows the paper's claims. Move it to `## {limits.sections[0]}`."
+        if cell.section != anatomy.OPENING:
+            yield f"{cell.where} shows the paper's claims. Move it to `## {anatomy.OPENING}`."
     for fault in records.problems(chapter.slug, chapter.notebook):
         advice = f" Correct the entry, then run `make refresh CH={chapter.slug}`."
         yield fault.rstrip(".") + "." + ("" if "`make" in fault else advice)

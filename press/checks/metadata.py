@@ -57,7 +57,7 @@ def contents(chapter: Chapter) -> Iterator[str]:
 
 def budget(chapter: Chapter) -> Iterator[str]:
     """The last run stayed within its time and within a laptop's memory."""
-    limits = {"seconds": (anatomy.of(chapter).seconds, "s"), "peak_mb": (PEAK_MB, "MB")}
+    limits = {"seconds": (anatomy.SECONDS, "s"), "peak_mb": (PEAK_MB, "MB")}
     for name, (limit, unit) in limits.items():
         cost = chapter.repro.get(name)
         if isinstance(cost, int | float) and cost > limit:
@@ -69,7 +69,7 @@ def budget(chapter: Chapter) -> Iterator[str]:
 
 def size(chapter: Chapter) -> Iterator[str]:
     """The file, outputs included, is small enough for version control."""
-    stored, most = len(chapter.text.encode("utf-8")), anatomy.of(chapter).bytes
+    stored, most = len(chapter.text.encode("utf-8")), anatomy.BYTES
     if stored > most:
         yield (
             f"is oversized: {stored // 1000} kB with its outputs, the limit is "

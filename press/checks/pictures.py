@@ -8,7 +8,6 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from press.chapter import Cell, Chapter
-from press.checks import anatomy
 
 BITMAPS = ("image/png", "image/jpeg", "image/svg+xml")
 
@@ -50,18 +49,8 @@ def explore(chapter: Chapter) -> Iterator[str]:
 def thumbnail(chapter: Chapter) -> Iterator[str]:
     """Exactly one picture stands for the chapter in the gallery."""
     drawn = [cell for cell in chapter.code for _ in cell.stored("thumbnail")]
-    cells = [cell for cell in chapter.code if "thumbnail" in cell.tags]
-    if anatomy.of(chapter).thumbnail_of_its_own:
-        if chapter.executed and len(drawn) != 1:
-            yield (
-                f"has {len(drawn)} pictures for the gallery, one is wanted. Draw one with "
-                "`thumbnail(fig, alt=...)`: no axes, no labels."
-            )
-        for cell in cells:
-            yield f"{cell.where} is tagged `thumbnail`, which is not needed. Remove the tag."
-        return
-    if len(cells) != 1:
-        yield f"has {len(cells)} cells tagged `thumbnail`, one is wanted. Tag one that draws."
-    for cell in cells:
-        if chapter.executed and not any("image/png" in o.get("data", {}) for o in cell.outputs):
-            yield f"{cell.where} is tagged `thumbnail` but stores no figure. Tag one that draws."
+    if chapter.executed and len(drawn) != 1:
+        yield (
+            f"has {len(drawn)} pictures for the gallery, one is wanted. Draw one with "
+            "`thumbnail(fig, alt=...)`: no axes, no labels."
+        )

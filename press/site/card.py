@@ -15,7 +15,7 @@ from press.site import library, repository, templating
 from repro import chapters
 
 #: The sections that are enough to understand the paper.
-SHORT_PATH = (*anatomy.SECOND.sections[:4], "What reproduces")
+SHORT_PATH = (*anatomy.SECTIONS[:4], "What reproduces")
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,13 @@ class ShortPath:
     lines: int
 
 
-def short_path(chapter: Chapter, doctree: nodes.document) -> ShortPath | None:
-    """Measure the short path of a chapter; None for one that has other sections.
+def short_path(chapter: Chapter, doctree: nodes.document) -> ShortPath:
+    """Measure the short path of a chapter.
 
     Args:
         chapter: the notebook.
         doctree: its page, which knows the anchors.
     """
-    if anatomy.of(chapter) is not anatomy.SECOND:
-        return None
     anchors = {
         section.next_node(nodes.title).astext(): section["ids"][0]
         for section in doctree.findall(nodes.section)
@@ -70,7 +68,7 @@ def insert_card(app: Sphinx, doctree: nodes.document) -> None:
         return
     if chapter.thumbnail is None:
         logger.warning(
-            "chapter %s: no cell tagged `thumbnail` shows a picture for the gallery",
+            "chapter %s: no picture is drawn for the gallery",
             chapter.slug,
             location=app.env.docname,
         )

@@ -12,9 +12,6 @@ from sphinx.application import Sphinx
 
 from press.chapter import Cell, Chapter, load
 
-#: The tag of the cell whose picture stands for its chapter in the gallery.
-TAG = "thumbnail"
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -51,16 +48,9 @@ def pictures(cell: Cell) -> list[Picture]:
 
 
 def thumbnail(chapter: Chapter) -> Picture | None:
-    """The picture that stands for a chapter in the gallery.
-
-    Returns:
-        The one drawn for the gallery; otherwise the last picture of the cell tagged `thumbnail`;
-        None where there is neither.
-    """
-    shown = [picture for cell in chapter.code for picture in pictures(cell)]
-    tagged = [picture for cell in chapter.code if TAG in cell.tags for picture in pictures(cell)]
-    small = [picture for picture in shown if picture.small]
-    return (small or tagged or [None])[-1]
+    """The picture drawn for the gallery, or None where a chapter has none."""
+    shown = (picture for cell in chapter.code for picture in pictures(cell))
+    return next((picture for picture in shown if picture.small), None)
 
 
 def describe(app: Sphinx, doctree: nodes.document) -> None:

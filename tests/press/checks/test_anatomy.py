@@ -1,6 +1,5 @@
 """Sections, sizes and exercises."""
 
-import pytest
 from breaking import (
     assert_named,
     cases,
@@ -109,36 +108,3 @@ def test_the_first_result_of_a_chapter_that_never_ran_is_not_awaited(sample):
 def test_a_gap_is_named_before_the_length(sample):
     edit(sample, lambda nb: text(nb, "Unwritten: more " + "word " * 3000))
     assert messages(sample, "length") == []
-
-
-class TestFirstAnatomy:
-    """The exemption of the chapters that were written before; it goes when they are reworked."""
-
-    @pytest.fixture
-    def old(self, sample):
-        edit(sample, lambda nb: nb.metadata.repro.update(anatomy=1))
-        return sample
-
-    def test_old_sections_and_order(self, old):
-        def damage(nb):
-            swap(nb, "## Why it works", "## The idea, derived")
-            swap(nb, "## The method\n", "## The method in code\n")
-            texts = [cell(nb, starts=f"## {name}") for name in ("The idea", "The method")]
-            play = cell(nb, starts="## Play")
-            for moved, before in ((texts[0], texts[1]), (play, cell(nb, starts="## What"))):
-                nb.cells.remove(moved)
-                nb.cells.insert(nb.cells.index(before), moved)
-
-        assert "`## The idea, derived` is missing" in messages(old, "sections")[0]
-        edit(old, damage)
-        assert messages(old, "sections") == []
-        assert messages(old, "method") == []
-
-    def test_old_sizes(self, old):
-        edit(old, lambda nb: add_words(nb, "The paper in one minute", 2000))
-        edit(old, lambda nb: open_cells(nb, "The method", 14))
-        assert messages(old, "length") + messages(old, "open-lines") == []
-        edit(old, lambda nb: text(nb, "word " * 3000))
-        assert "1,500 to 5,000. Cut." in messages(old, "length")[0]
-        edit(old, lambda nb: open_cells(nb, "The method", 5))
-        assert "a chapter has 450 at most" in messages(old, "open-lines")[0]

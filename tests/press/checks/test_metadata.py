@@ -1,7 +1,7 @@
 """Metadata, contents, cost and size."""
 
 import pytest
-from breaking import assert_named, cases, code, edit, messages, of_module, swap
+from breaking import assert_named, cases, code, messages, of_module, swap
 
 from press import toc
 from press.checks import metadata
@@ -55,12 +55,3 @@ def test_contents_that_are_no_yaml(book, sample):
     (book / toc.FILE).write_text("parts: [")
     (told,) = messages(sample, "contents")
     assert "_toc.yml is not valid YAML" in told
-
-
-def test_chapters_of_the_first_anatomy_may_cost_what_they_did(sample):
-    edit(sample, lambda nb: nb.metadata.repro.update(anatomy=1, seconds=60))
-    assert messages(sample, "budget") == []
-    edit(sample, lambda nb: code(nb, "# " + "x" * 350_000))
-    assert messages(sample, "size") == []
-    edit(sample, lambda nb: nb.metadata.repro.update(seconds=61))
-    assert "the budget is 60 s" in messages(sample, "budget")[0]

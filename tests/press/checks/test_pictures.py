@@ -5,13 +5,9 @@ import base64
 from breaking import (
     assert_named,
     cases,
-    cell,
-    edit,
-    messages,
     of_module,
     picture,
     show,
-    tag,
     text,
     without,
 )
@@ -33,7 +29,6 @@ BREAKS = {
     "thumbnail": [
         (lambda nb: without(nb, "thumbnail(fig"), "has 0 pictures for the gallery, one is wanted"),
         (lambda nb: show(nb, picture(PNG, alt="a", thumbnail=True)), "has 2 pictures for the"),
-        (lambda nb: tag(nb, cell(nb, tag="plot"), "plot", "thumbnail"), "which is not needed"),
     ],
 }  # fmt: skip
 
@@ -45,12 +40,3 @@ def test_every_fault_is_found_and_named(sample, check, damage, cause):
 
 def test_every_check_is_tested():
     assert set(BREAKS) == of_module(pictures)
-
-
-def test_the_thumbnail_of_a_chapter_of_the_first_anatomy(sample):
-    edit(sample, lambda nb: nb.metadata.repro.update(anatomy=1))
-    assert "has 0 cells tagged `thumbnail`" in messages(sample, "thumbnail")[0]
-    edit(sample, lambda nb: tag(nb, cell(nb, holds="show(fig"), "plot", "thumbnail"))
-    assert messages(sample, "thumbnail") == []
-    edit(sample, lambda nb: cell(nb, tag="thumbnail").update(outputs=[]))
-    assert "but stores no figure" in messages(sample, "thumbnail")[0]

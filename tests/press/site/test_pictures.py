@@ -21,24 +21,16 @@ def stored(tmp_path):
     return store
 
 
-def test_the_last_picture_of_the_tagged_cell_stands_for_the_chapter(stored):
+def test_the_picture_drawn_for_the_gallery_stands_for_the_chapter(stored):
     notebook = chapter()
-    notebook.cells[1].outputs.append(picture("the second"))
-    assert thumbnail(stored(notebook)).alt == "the second"
-
-
-def test_a_cell_without_tag_or_picture_gives_no_thumbnail(stored):
-    notebook = chapter()
-    notebook.cells[1].metadata.tags = []
-    assert thumbnail(stored(notebook)) is None
-    notebook.cells[2].metadata["tags"] = ["thumbnail"]
-    assert thumbnail(stored(notebook)) is None
-
-
-def test_a_picture_drawn_for_the_gallery_comes_first(stored):
-    notebook = chapter()
-    notebook.cells[2].outputs.append(picture("small", thumbnail=True))
+    notebook.cells[1].outputs = [picture("large"), picture("small", thumbnail=True)]
     assert thumbnail(stored(notebook)).alt == "small"
+
+
+def test_a_chapter_without_such_a_picture_has_no_thumbnail(stored):
+    notebook = chapter()
+    notebook.cells[1].outputs = [picture("large")]
+    assert thumbnail(stored(notebook)) is None
 
 
 def test_pictures_keep_what_is_told_of_them(stored):
@@ -46,7 +38,7 @@ def test_pictures_keep_what_is_told_of_them(stored):
     notebook.cells[1].outputs.append(picture("lines", kind="drawing"))
     found = pictures(stored(notebook).code[0])
     assert found == [
-        Picture(b64decode(PNG), ALT, "picture", False),
+        Picture(b64decode(PNG), ALT, "picture", True),
         Picture(b64decode(PNG), "lines", "drawing", False),
     ]
     assert found[1].classes == ["dark-light", "repro-drawing"]
