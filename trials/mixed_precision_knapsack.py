@@ -6,7 +6,8 @@
 seed gives another split of the data, another initialisation and another order of batches.
 `photographs`: EfficientNet-Lite0 at 4 bits, judged on one photograph with sensitivities from the
 five others. Each seed cuts other crops; what the claim generalises over is the photograph.
-`images`: sensitivities from two disjoint sets of images.
+`images`: sensitivities from two disjoint sets of images: their ranks, the layers of which they rise
+with the width, and the factors by which they fall from width to width.
 """
 
 import repro  # first: caps threads and instruction set
@@ -42,7 +43,7 @@ HELD_OUT, PRICED, JUDGED, PROBES = 200, 4, 16, 10
 
 
 def digit_network() -> nn.Module:
-    """The chapter's MobileNet of 2,552 weights: (N, 1, 8, 8) -> (N, 10)."""
+    """The chapter's MobileNet of 2,560 weights: (N, 1, 8, 8) -> (N, 10)."""
     early = [ConvNorm(1, 8, 3), ConvNorm(8, 8, 3, groups=8), ConvNorm(8, 16, 1)]
     late = [ConvNorm(16, 16, 3, groups=16), ConvNorm(16, 32, 1), ConvNorm(32, 32, 3, groups=32)]
     head = [ConvNorm(32, 32, 1), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(32, 10)]
@@ -86,7 +87,7 @@ def signs(w: list, rng: torch.Generator) -> list:
 
 def pick_for(arm: str, sizes: np.ndarray, scores: dict, bits: int, seed: int) -> np.ndarray:
     """An arm's assignment (L,) at so many bits a weight."""
-    budget, rng = int(bits * sizes[:, 0].sum() // WIDTHS[0]), np.random.default_rng(seed)
+    budget = int(bits * sizes[:, 0].sum() // WIDTHS[0])
     if arm == "uniform":
         return np.full(len(sizes), WIDTHS.index(bits))
     if arm == "random assignment":
@@ -96,8 +97,21 @@ def pick_for(arm: str, sizes: np.ndarray, scores: dict, bits: int, seed: int) ->
     if arm == "reversed order":
         return chapter.greedy(sizes, scores["second order"], budget, key=lambda e: e)
     if arm == "random order":
-        return chapter.greedy(sizes, scores["second order"], budget, key=lambda e: rng.random())
+        return shuffled(sizes, scores["second order"], budget, seed)
     return chapter.greedy(sizes, scores[arm], budget)
+
+
+def shuffled(sizes: np.ndarray, costs: np.ndarray, budget: int, seed: int) -> np.ndarray:
+    """Columns (L,) by the hull steps of all layers, shuffled, each of them taken while it fits."""
+    hulls = [chapter.hull(size, cost) for size, cost in zip(sizes, costs, strict=True)]
+    turns = np.repeat(np.arange(len(hulls)), [len(items) - 1 for items in hulls])
+    np.random.default_rng(seed).shuffle(turns)
+    pick = np.array([items[0] for items in hulls])
+    for i in turns:
+        (new := pick.copy())[i] = hulls[i][hulls[i].index(pick[i]) + 1]
+        if chapter.total(sizes, new) <= budget:
+            pick = new
+    return pick
 
 
 def finetune(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
@@ -203,23 +217,47 @@ def draw(seed: int, half: int, first: int) -> np.ndarray:
 
 
 def stability(seed: int, arm: str, images: int) -> dict[str, float]:
-    """Rank correlation of sensitivities from two disjoint sets of so many images."""
-    one = chapter.sensitivity(draw(seed, 0, 0)[:images])
+    """How sensitivities from two disjoint sets of so many images agree.
+
+    `at 3 bits` and `all widths` are rank correlations. `rising` counts the layers of which the
+    first set's sensitivity rises somewhere with the width, `in both` those of which both do.
+    `factors` is the rank correlation over layers of the factors by which a step in the width
+    divides them, relative to the weight error's; mean over the steps. `factors of the next step`
+    sets those of one set against those of the other's next step.
+    """
+    one, errors = chapter.sensitivity(draw(seed, 0, 0)[:images]), lite0()[3]
     first = 0 if arm == "other crops" else 3
     two = chapter.sensitivity(draw(seed, 1, first)[:images])
     if arm == "bit width alone":
         two = np.broadcast_to(4.0 ** -np.array(WIDTHS), one.shape)
     if arm == "weight error":
-        two = lite0()[3]
-    at = WIDTHS.index(3)
-    alone = 0.0 if arm == "bit width alone" else spearmanr(one[:, at], two[:, at]).statistic
-    return {"at 3 bits": alone, "all widths": spearmanr(one.ravel(), two.ravel()).statistic}
+        two = errors
+    at, rises = WIDTHS.index(3), [(np.diff(v, axis=1) > 0).any(axis=1) for v in (one, two)]
+    found = {
+        "at 3 bits": 0.0 if arm == "bit width alone" else ranks(one[:, at], two[:, at]),
+        "all widths": ranks(one.ravel(), two.ravel()),
+        "rising": int(rises[0].sum()),
+        "in both": int((rises[0] & rises[1]).sum()),
+        "factors": 0.0,
+        "factors of the next step": 0.0,
+    }
+    if arm.startswith("other"):
+        a, b = (np.log(v[:, :-1] / v[:, 1:] * errors[:, 1:] / errors[:, :-1]).T for v in (one, two))
+        found["factors"] = float(np.mean([ranks(*pair) for pair in zip(a, b, strict=True)]))
+        shifted = [*zip(a[:-1], b[1:], strict=True), *zip(a[1:], b[:-1], strict=True)]
+        found["factors of the next step"] = float(np.mean([ranks(*pair) for pair in shifted]))
+    return found
+
+
+def ranks(one: np.ndarray, two: np.ndarray) -> float:
+    """Spearman's rank correlation."""
+    return float(spearmanr(one, two).statistic)
 
 
 SCORES = ["second order", "first order", "weight error", "trace of Hessian"]
 ORDERS = ["reversed order", "random order", "random assignment"]
 ARMS = ["uniform", *SCORES, "second order, training images", *ORDERS]
-RATES = [0.001, 0.004, 0.016]
+RATES = [0.001, 0.004, 0.016, 0.064]
 TUNED = (
     Quantity("accuracy", "%", ".1f"),
     Quantity("loss", "nats", ".3f", better="lower"),
@@ -227,13 +265,25 @@ TUNED = (
 )
 
 
-def at_best(finished: dict) -> list[dict]:
-    """Every arm at its best rate, for two lengths of fine-tuning."""
+def best(finished: dict, arms: list, lengths: tuple) -> list[dict]:
+    """Arms at their best rates, for several lengths of fine-tuning."""
     from repro.trials import chosen
 
-    best = [{k: s[k] for k in ("arm", "lr")} for s in chosen(finished["rates"])]
-    whole = {"arm": "full precision", "lr": RATES[0], "epochs": 20}
-    return [whole, *({**s, "epochs": epochs} for epochs in (20, 40) for s in best)]
+    rates = {s["arm"]: s["lr"] for s in chosen(finished["rates"])}
+    return [{"arm": a, "lr": rates[a], "epochs": epochs} for epochs in lengths for a in arms]
+
+
+def at_two_lengths(finished: dict) -> list[dict]:
+    """The network before quantization, and every arm."""
+    return [
+        {"arm": "full precision", "lr": RATES[0], "epochs": 20},
+        *best(finished, ARMS, (20, 40)),
+    ]
+
+
+def at_a_third(finished: dict) -> list[dict]:
+    """Greedy order, wrong orders and uniform widths."""
+    return best(finished, ["second order", "uniform", "reversed order", "random order"], (60,))
 
 
 TRIALS = [
@@ -257,9 +307,16 @@ TRIALS = [
     ),
     Trial(
         "images",
-        "Do sensitivities from two disjoint sets of images rank alike?",
+        "Do sensitivities from two disjoint sets of images agree?",
         stability,
-        (Quantity("at 3 bits", "", ".2f"), Quantity("all widths", "", ".2f")),
+        (
+            Quantity("at 3 bits", "", ".2f"),
+            Quantity("all widths", "", ".2f"),
+            Quantity("rising", "layers", ".1f", better="lower"),
+            Quantity("in both", "layers", ".1f", better="lower"),
+            Quantity("factors", "", ".2f"),
+            Quantity("factors of the next step", "", ".2f"),
+        ),
         grid(arm=["other crops", "other photographs"], images=[2, 4, 8, 16, 32])
         + grid(arm=["bit width alone", "weight error"], images=[32]),
     ),
@@ -277,16 +334,15 @@ TRIALS = [
         "What does fine-tuning leave, at the best rate and at two lengths?",
         finetune,
         TUNED,
-        at_best,
+        at_two_lengths,
         seeds=range(104, 114),
     ),
     Trial(
         "longer",
-        "Does more fine-tuning, or a higher rate, close the gap between the orders?",
+        "Does an order, or uniform widths, catch up with more fine-tuning?",
         finetune,
         TUNED,
-        grid(arm=["second order", "random order"], lr=[0.016], epochs=[60])
-        + grid(arm=["random order", "reversed order"], lr=[0.064], epochs=[60]),
+        at_a_third,
         seeds=range(104, 114),
     ),
 ]

@@ -48,7 +48,7 @@ def best(sizes, costs, budget):
 def network():
     torch.manual_seed(0)
     layers = nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4)
-    return nn.Sequential(*layers).double()
+    return nn.Sequential(*layers).double().eval()
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,13 @@ def test_bad_input_is_named(chapter, priced):
             chapter.gradient_products(net, images, labels, Q)
     with pytest.raises(ValueError, match="expected Q = quantized_weights"):
         chapter.gradient_products(net, x, y, Q[::-1])
+    with pytest.raises(ValueError, match=r"eval mode: call net\.eval\(\) first"):
+        chapter.gradient_products(network().train(), x, y, Q)
+    for wrong in (np.nan, np.inf):
+        holed = x.clone()
+        holed[2, 0, 1, 1] = wrong
+        with pytest.raises(ValueError, match="a product is NaN or infinite"):
+            chapter.gradient_products(net, holed, y, Q)
     with pytest.raises(ValueError, match=r"finite products \(N, L, M\), got shape \(2, 6\)"):
         chapter.sensitivity(products[0])
     for wrong in (products[:0], np.full((1, 1, 1), np.nan)):
@@ -249,6 +256,14 @@ def test_damage_is_divergence_and_agreement(chapter):
     assert kl == pytest.approx(float(np.mean(rows)))
     assert agree == 50
     assert chapter.damage(p.log(), p.log()) == (0, 100)
+
+
+def test_a_class_of_probability_zero_does_no_damage_unless_it_is_the_others(chapter):
+    sure = torch.tensor([[1.0, 0.0], [1.0, 0.0]]).log()
+    half = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
+    assert chapter.damage(sure, sure) == (0, 100)
+    assert chapter.damage(sure, half)[0] == pytest.approx(np.log(2))
+    assert chapter.damage(half, sure)[0] == np.inf
 
 
 def test_hessian_forms_are_those_of_each_layers_block(chapter, priced):
