@@ -91,6 +91,12 @@ def test_products_are_slopes_of_each_images_loss(chapter, priced):
             assert np.allclose(products[:, i, b], slopes, atol=1e-7)
 
 
+def test_one_image_is_enough(chapter, priced):
+    net, x, y, Q, products = priced
+    alone = chapter.gradient_products(net, x[2:3], y[2:3], Q)
+    assert np.array_equal(alone, products[2:3])
+
+
 def test_sensitivities_are_the_form_with_the_fisher_matrix(chapter, priced):
     net, x, y, Q, products = priced
     omega = chapter.sensitivity(products)
@@ -241,6 +247,8 @@ def test_random_assignments_are_as_large_as_asked(chapter):
     assert np.array_equal(found[3], chapter.random_assignment(sizes, 300, 3))
     wide = [chapter.random_assignment(sizes, 300, seed, slack=0.3) for seed in range(60)]
     assert min(chapter.total(sizes, pick) for pick in wide) < 285
+    exact = chapter.random_assignment(sizes, 300, 0, slack=0)  # both ends of the band belong to it
+    assert chapter.total(sizes, exact) == 300
     with pytest.raises(ValueError, match="no random assignment came near the budget 7"):
         chapter.random_assignment(sizes, 7, 0)
 
