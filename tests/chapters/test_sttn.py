@@ -223,6 +223,19 @@ def test_packing_refuses_what_is_no_row_of_trits(trits):
         sttn.pack(trits)
 
 
+def test_rows_of_other_lengths_are_refused():
+    long, short = sttn.pack(np.ones(65, int)), sttn.pack(np.ones(64, int))
+    mixed = [(long[0], short[1]), (short[0], long[1])]
+    for x, w in [(long, short), (short, long), *((x, long) for x in mixed), (long, mixed[0])]:
+        with pytest.raises(ValueError, match="packed_dot: expected rows of the same number of w"):
+            sttn.packed_dot(x, w)
+    rows = [(x, long[1], long[1]) for x in (short, *mixed)]
+    for planes in [*rows, (long, short[1], long[1]), (long, long[1], short[1])]:
+        with pytest.raises(ValueError, match=r"pair_dot: expected .* got .*\(1,\)"):
+            sttn.pair_dot(*planes)
+    assert sttn.packed_dot(sttn.pack(np.ones((3, 65), int)), long).tolist() == [65, 65, 65]
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 5, 4), (1, 8, 2, 7), (3, 20, 6, 6)])
 def test_the_packed_convolution_is_the_convolution(shape):
     generator = torch.Generator().manual_seed(sum(shape))
@@ -237,7 +250,7 @@ def test_the_packed_convolution_is_the_convolution(shape):
 @pytest.mark.parametrize(
     ("x", "w"),
     [((2, 3, 4, 4), (5, 2, 3, 3)), ((2, 3, 4, 4), (5, 3, 1, 1)), ((0, 3, 4, 4), (5, 3, 3, 3)),
-     ((3, 4, 4), (5, 3, 3, 3))],
+     ((3, 4, 4), (5, 3, 3, 3)), ((2, 3, 4, 4), (0, 3, 3, 3))],
 )  # fmt: skip
 def test_the_packed_convolution_refuses_shapes_that_do_not_fit(x, w):
     with pytest.raises(ValueError, match="packed_conv: expected x"):
@@ -409,6 +422,22 @@ def test_zeros_out_of_order_are_counted_by_filter():
     assert sttn.disorder(size, ~torch.ones_like(zero)) == 0
     assert sttn.disorder(size[:1], zero[:1]) == 0
     assert sttn.disorder(size[1:2, 1:], torch.tensor([[False, True]])) == 1  # a single pair
+
+
+@pytest.mark.parametrize(
+    ("size", "zero"),
+    [(torch.tensor([[1.0, np.nan]]), torch.ones(1, 2)), (torch.ones(2, 3), torch.ones(1, 3)),
+     (torch.ones(3), torch.ones(3)), (torch.ones(1, 1, 3), torch.ones(1, 1, 3))],
+)  # fmt: skip
+def test_disorder_refuses_other_shapes_and_nan(size, zero):
+    with pytest.raises(ValueError, match="disorder: expected magnitudes without NaN"):
+        sttn.disorder(size, zero.bool())
+
+
+@pytest.mark.parametrize("wrong", [(0, 9, 1), (1, 0, 1), (1, 9, -1)])
+def test_costs_of_nothing_are_refused(wrong):
+    with pytest.raises(ValueError, match="word_operations: expected K, n, P >= 1"):
+        sttn.word_operations(*wrong)
 
 
 @pytest.mark.parametrize(("K", "n", "P"), [(1, 1, 1), (3, 64, 2), (2, 65, 5)])
