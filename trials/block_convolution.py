@@ -252,7 +252,7 @@ TRIALS = [
         "Does the gap close with longer fine-tuning?",
         tune,
         SCORES,
-        lambda finished: at_best(finished, ("F0", "F6"), epochs=[24]),
+        lambda finished: at_best(finished, ("F0", "F6", "F6 replicate"), epochs=[24]),
         seeds=RESULTS[:3],
     ),
     Trial(
@@ -263,6 +263,14 @@ TRIALS = [
         grid(arm=["F6"], lr=[2 * RATE, 4 * RATE, 8 * RATE], epochs=[BASE + TUNE]),
         seeds=RESULTS,
         choose=("lr",),
+    ),
+    Trial(
+        "scratch-long",
+        "And in three times as many, at the rate that won?",
+        scratch,
+        SCORES[:1],
+        grid(arm=["F6"], lr=[4 * RATE], epochs=[3 * (BASE + TUNE)]),
+        seeds=RESULTS[:3],
     ),
     Trial(
         "lite0",
