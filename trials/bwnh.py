@@ -140,16 +140,28 @@ TRIALS = [
         choose=("lr",),
     ),
     Trial(
+        "thin",
+        "And on a network of half the width?",
+        trained,
+        (ACCURACY, LOSS),
+        grid(arm=TRAINED[:3], lr=[*RATES, 0.16], epochs=[30], width=[4]),
+        seeds=range(100, 103),
+        choose=("lr",),
+    ),
+    Trial(
         "width",
         "Does a better start pay on a network of half the width?",
         trained,
         (ACCURACY, LOSS),
-        # random codes not at the greatest length
-        lambda finished: [
-            {**one, "epochs": epochs}
-            for epochs in (60, 120)
-            for one in widths(finished)[: 3 if epochs == 60 else 2]
-        ],
+        # random codes at the first length only; BWN also at half the rate that 30 epochs chose
+        lambda finished: (
+            [
+                {**one, "epochs": epochs}
+                for epochs in (60, 120, 240)
+                for one in widths({"rates": finished["thin"]})[: 3 if epochs == 60 else 2]
+            ]
+            + grid(arm=["BWN"], lr=[0.04], epochs=[60, 120, 240], width=[4])
+        ),
         seeds=range(100, 109),
     ),
     Trial(

@@ -223,6 +223,7 @@ def test_the_type_of_the_filters_is_kept(chapter, dtype):
         (torch.ones(2, 3), torch.ones(2), None, "W: expected a floating point tensor of two axes"),
         (torch.ones(2, 0), torch.ones(2, 1), None, "X: expected finite numbers, one or more"),
         (torch.ones(2, 3), torch.full((2, 1), torch.nan), None, "W: expected finite"),
+        (torch.tensor([[1.0], [torch.nan]]), torch.ones(2, 1), None, "X: expected finite"),
         (torch.ones(2, 3), torch.ones(2, 1), torch.full((2, 3), torch.inf), "delivered: expected"),
         (torch.ones(2, 3), torch.ones(3, 1), None, "expected X and delivered"),
         (torch.ones(2, 3), torch.ones(2, 1), torch.ones(2, 4), "expected X and delivered"),
