@@ -76,7 +76,7 @@ ARMS = {
 
 
 def measure(
-    seed: int, arm: str, sweeps: int = 3, images: int = 600, length: int = 1
+    seed: int, arm: str, sweeps: int = 10, images: int = 600, length: int = 1
 ) -> dict[str, float]:
     """Quantize one network and judge it on the test images.
 
@@ -119,17 +119,18 @@ TRIALS = [
     Trial(
         "rivals",
         "Which way of writing weights in about 1.65 bits loses least, after 1 and 3 times the "
-        "training?",
+        "training? Corrections take ten sweeps.",
         measure,
         QUANTITIES,
         grid(arm=list(ARMS), length=[1, 3]),
+        seeds=range(100, 110),
     ),
     Trial(
         "images",
-        "How many calibration images does the correction need?",
+        "How many calibration images does the correction need, at ten sweeps?",
         measure,
         QUANTITIES,
-        grid(arm=["correction"], images=[100, 300, 1200]),
+        grid(arm=["correction"], images=[100, 300, 600, 1200]),
     ),
 ]
 
