@@ -449,6 +449,14 @@ def test_inputs_that_do_not_fit_are_refused(chapter, shape, groups):
         chapter.lookup_conv2d(torch.zeros(shape).double(), q, groups=groups)
 
 
+@pytest.mark.parametrize(("H", "W"), [(2, 5), (5, 1)])
+def test_images_smaller_than_the_kernel_are_refused(chapter, H, W):
+    q = chapter.product_quantize(normal(4, 3, 3, 2), 2, 2)
+    with pytest.raises(ValueError, match=rf"kernel \(3, 2\), got \({H}, {W}\)"):
+        chapter.lookup_conv2d(torch.zeros(1, 3, H, W).double(), q)
+    assert chapter.lookup_conv2d(torch.zeros(1, 3, 3, 2).double(), q).shape == (1, 4, 1, 1)
+
+
 def test_moments_refuse_nan_and_other_shapes(chapter):
     x, t = torch.ones(1, 4, 3), torch.ones(1, 4, 2)
     for a, b in ((x * torch.nan, t), (x, t * torch.inf), (x[0], t), (x, t[:, :3])):
