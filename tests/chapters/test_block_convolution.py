@@ -1,5 +1,6 @@
 """Tests of the chapter block_convolution: its method against independent ways of computing."""
 
+import copy
 import itertools
 from fractions import Fraction
 
@@ -121,11 +122,11 @@ def test_blocking_copies_the_network(chapter):
         for m in chapter.blocked(net, "H2").modules()
         if isinstance(m, chapter.BlockConv2d)
     } == {("H2", "constant")}
-    copy = chapter.blocked(net, "F6", "replicate")
-    convs = [m for m in copy.modules() if isinstance(m, chapter.BlockConv2d)]
+    other = chapter.blocked(net, "F6", "replicate")
+    convs = [m for m in other.modules() if isinstance(m, chapter.BlockConv2d)]
     assert {(c.rule, c.mode) for c in convs} == {("F6", "replicate")} and len(convs) == 5
     assert all(m.rule == "F0" for m in net.modules() if isinstance(m, chapter.BlockConv2d))
-    assert copy.classifier.weight is not net.classifier.weight
+    assert other.classifier.weight is not net.classifier.weight
 
 
 @pytest.mark.parametrize("T", [1, 5])
@@ -220,6 +221,8 @@ def test_buffers_of_vgg_16_stage_by_stage(chapter):
     assert chapter.stage_buffers(vgg, (28, 28, 28, 28)) == expected
     whole = chapter.stage_buffers(vgg, (224, 112, 56, 28))
     assert whole == [6_422_528, 3_211_264, 1_605_632, 802_816]
+    any_sides = chapter.stage_buffers(((1, 1), (1, 1), (1, 1)), (4, 2, 3))
+    assert any_sides == [2 * 16 + 9, 2 * 4 + 9, 2 * 9]
 
 
 def test_one_byte_less_is_too_little(chapter):
@@ -236,6 +239,21 @@ def test_images_that_pooling_does_not_halve_are_refused(chapter, shape):
         ValueError, match=r"expected \(C, H, W\) that 2x2 pooling halves 3 times, got"
     ):
         chapter.Machine(stages_of(chapter, CHANNELS), np.ones(shape, np.int8))
+
+
+def test_machines_want_layers_and_an_image_in_int8(chapter):
+    stages, image = stages_of(chapter, CHANNELS), np.ones((1, 16, 16), np.int8)
+    for layers, pixels in (([], image), ([*stages, []], image), (stages, image / 2)):
+        with pytest.raises(ValueError, match="expected a layer or more in each stage and an image"):
+            chapter.Machine(layers, pixels)
+
+
+@pytest.mark.parametrize("sides", [(), (4, 4), (4, 4, 4, 4)])
+def test_closed_forms_want_a_side_for_each_stage(chapter, sides):
+    with pytest.raises(ValueError, match="expected a side for each of 3 stages"):
+        chapter.stage_buffers(CHANNELS, sides)
+    with pytest.raises(ValueError, match="argument 2 is"):
+        chapter.network_cycles(CHANNELS, sides, 16, 2, 3)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
@@ -387,7 +405,9 @@ def test_any_layer_can_run_in_blocks(chapter):
         ((1, 1, 8, 8), (3, 4), "constant", "choose divisors"),
         ((1, 1, 8, 8), 0, "constant", "choose divisors"),
         ((1, 1, 8, 8), (4, 0), "constant", "choose divisors"),
-        ((1, 1, 8, 8), 4, "zeros", "expected an odd kernel and one of"),
+        ((1, 1, 8, 8), 4, "zeros", r"expected an odd kernel .* got .* 'zeros'"),
+        ((1, 1, 8, 8), 4.0, "constant", "size: expected an integer or two, got 4.0"),
+        ((1, 1, 8, 8), (4, 4, 4), "constant", "size: expected an integer or two, got"),
         ((1, 1, 8, 8), 1, "reflect", "no 1 pixels beside"),
     ],
 )
@@ -396,9 +416,66 @@ def test_what_cannot_be_blocked_is_refused(chapter, shape, size, mode, message):
         chapter.block_conv2d(torch.zeros(shape), torch.ones(1, 1, 3, 3), size, mode)
 
 
-def test_even_kernels_are_refused(chapter):
+@pytest.mark.parametrize("kernel", [(1, 1, 2, 2), (1, 1, 5, 3), (1, 1, 3, 5), (1, 3, 3), (3, 3)])
+def test_kernels_that_are_even_or_oblong_are_refused(chapter, kernel):
     with pytest.raises(ValueError, match="odd kernel"):
-        chapter.block_conv2d(torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 2, 2), 4)
+        chapter.block_conv2d(torch.zeros(1, 1, 8, 8), torch.ones(kernel), 4)
+
+
+def test_reflection_wants_one_pixel_more_than_it_adds(chapter):
+    x, weight = integers(1, 1, 2, 6, 6), integers(2, 3, 2, 5, 5)
+    assert chapter.block_conv2d(x, weight, 3, "reflect").shape == (1, 3, 6, 6)
+    with pytest.raises(ValueError, match=r"\(6, 2\) has no 2 pixels beside"):
+        chapter.block_conv2d(x, weight, (6, 2), "reflect")
+
+
+@pytest.mark.parametrize("size", [np.int64(4), np.array([4, 4]), [4, 4], torch.tensor(4)])
+def test_sizes_may_be_integers_of_any_kind(chapter, size):
+    x, weight = integers(1, 1, 2, 8, 8), integers(2, 3, 2, 3, 3)
+    expected = chapter.block_conv2d(x, weight, (4, 4))
+    assert torch.equal(chapter.block_conv2d(x, weight, size), expected)
+
+
+@pytest.mark.parametrize(("rule", "mode"), [("Q9", "constant"), ("F6", "zeros")])
+def test_layers_refuse_at_once_what_they_cannot_do(chapter, rule, mode):
+    for make in (
+        lambda: chapter.BlockConv2d(1, 1, rule, mode),
+        lambda: chapter.blocked(chapter.Network(), rule, mode),
+    ):
+        with pytest.raises(ValueError, match="rule: expected F0" if mode != "zeros" else "mode: "):
+            make()
+
+
+@pytest.mark.parametrize("rule", ["F0", "F6", "H2"])
+def test_sides_below_one_are_refused(chapter, rule):
+    assert chapter.block_side(1, rule) == 1
+    with pytest.raises(ValueError, match="side: expected 1 pixel or more, got 0"):
+        chapter.block_side(0, rule)
+
+
+def test_no_tile_and_no_depth_below_zero(chapter):
+    assert chapter.halo_side(1, [(3, 1)]) == 3 and chapter.changed_pixels(8, 4, 0) == 0
+    with pytest.raises(ValueError, match="T: expected"):
+        chapter.halo_side(0, [(3, 1)])
+    with pytest.raises(ValueError, match="L: expected"):
+        chapter.changed_pixels(8, 4, -1)
+
+
+@torch.no_grad()
+def test_networks_without_a_scale_are_refused(chapter):
+    """No image, a layer of zeros, outputs that are all 0 or NaN."""
+    net, x = chapter.Network().eval(), torch.rand(2, 1, 24, 24)
+    with pytest.raises(ValueError, match="images: expected one or more"):
+        chapter.to_integers(net, x[:0])
+    with pytest.raises(ValueError, match=r"layer 0\.0: expected .* nan"):
+        chapter.to_integers(net, x * torch.nan)
+    silent, dead = copy.deepcopy(net), copy.deepcopy(net)
+    silent.stages[1][0][0].weight.zero_()
+    silent.stages[1][0][1].bias.fill_(1)
+    dead.stages[1][1][1].bias.fill_(-1e3)
+    for broken, layer in ((silent, r"1\.0"), (dead, r"1\.1")):
+        with pytest.raises(ValueError, match=f"layer {layer}: expected weights and outputs"):
+            chapter.to_integers(broken, x)
 
 
 def test_blocks_of_one_pixel(chapter):
