@@ -1,5 +1,6 @@
 """Tests of the chapter quantized_cnn: its methods against slow or independent ways."""
 
+import inspect
 import io
 import itertools
 
@@ -363,6 +364,7 @@ def test_gptq_equals_the_slow_way(chapter, bits):
     assert torch.allclose(found, slow_gptq(w, phi, bits, 0.01))
     assert torch.allclose(chapter.gptq(w, phi, bits, 0.5), slow_gptq(w, phi, bits, 0.5))
     assert torch.equal(chapter.gptq(w, phi), chapter.gptq(w, phi, 2))
+    assert inspect.signature(chapter.gptq).parameters["damping"].default == 0.01
     nearest = quantize_symmetric(w, bits, axis=0).dequantize()
     assert (s @ (found - w).T).square().sum() < (s @ (nearest - w).T).square().sum()
     assert torch.allclose(chapter.gptq(w, 0 * phi, bits), nearest)
