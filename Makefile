@@ -54,10 +54,10 @@ restyle: setup
 scoreboard: setup
 	@$(PY) -m press scoreboard
 
-#: make trials CH=sttn          | the longer runs behind a chapter (interrupted ones continue)
+#: make trials CH=sttn          | the longer runs behind a chapter (MISSING=1: those not stored)
 trials: named setup
 	@test -f "trials/$(CH).py" || { echo "trials: there is no trials/$(CH).py" >&2; exit 2; }
-	@$(PY) "trials/$(CH).py"
+	@$(PY) "trials/$(CH).py" $(if $(MISSING),--missing)
 
 #: make mutate CH=sttn          | do tests and claims notice a changed method? (LIMIT=40 mutants)
 mutate: named setup

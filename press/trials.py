@@ -11,7 +11,8 @@ A script `trials/SLUG.py` ends like this, and `make trials CH=SLUG` runs it:
         sys.exit(main(__file__, TRIALS))
 
 Every finished run is kept at once in `trials/.runs/`, so an interrupted grid continues where it
-stopped, as long as method cells, script and versions are the same.
+stopped, as long as versions and the code that it runs are the same (see `repro.fingerprint`). With
+`--missing` the same holds for the stored results: only runs that they lack are made.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from typing import Any, Literal, NamedTuple
 from press import BookError
 from press.writing import write_atomically
 from repro import chapters, trials
+from repro.fingerprint import fingerprint
 from repro.progress import progress
 
 #: Chapters run seeds below this one; a recipe chosen on them would be tested on what chose it.
@@ -129,16 +131,19 @@ def main(script: str, declared: Sequence[Trial], arguments: list[str] | None = N
     Args:
         script: the script's `__file__`; its name is the chapter's.
         declared: the trials, in an order in which each needs only earlier ones.
-        arguments: command line (default: that of the process): `--workers N`.
+        arguments: command line (default: that of the process): `--workers N`, `--missing`.
 
     Returns:
         Exit status: 0 done, 2 a declaration that cannot be run, 130 interrupted.
     """
     parser = argparse.ArgumentParser(description="Run this chapter's trials.")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--missing", action="store_true", help="keep the stored runs that are valid"
+    )
     slug, options = Path(script).stem, parser.parse_args(arguments)
     try:
-        path, runs, seconds = run(slug, declared, options.workers)
+        path, runs, seconds = run(slug, declared, options.workers, options.missing)
     except (BookError, chapters.ChapterError, trials.TrialError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -149,13 +154,17 @@ def main(script: str, declared: Sequence[Trial], arguments: list[str] | None = N
     return 0
 
 
-def run(slug: str, declared: Sequence[Trial], workers: int = 1) -> tuple[Path, int, float]:
+def run(
+    slug: str, declared: Sequence[Trial], workers: int = 1, missing: bool = False
+) -> tuple[Path, int, float]:
     """Run what is missing of a chapter's trials, then store all results.
 
     Args:
         slug: the chapter's name; its script is `trials/SLUG.py`.
         declared: the trials.
         workers: processes, 1 or more.
+        missing: keep the stored runs that the same code and versions made, instead of repeating
+            them.
 
     Returns:
         The path of the results, the number of runs in them, and their seconds together.
@@ -168,60 +177,80 @@ def run(slug: str, declared: Sequence[Trial], workers: int = 1) -> tuple[Path, i
         raise BookError(
             f"expected trials with different names and 1 worker or more, got {names} and {workers}"
         )
-    state = fingerprint(slug)
-    kept = Kept(chapters.ROOT / "trials" / ".runs" / f"{slug}.jsonl", state)
+    codes = {trial.name: fingerprint(trials.script(slug), _name(trial)) for trial in declared}
+    kept = Kept(chapters.ROOT / "trials" / ".runs" / f"{slug}.jsonl", codes)
+    if missing and trials.results(slug).is_file():
+        kept.take(trials.load(slug))
     finished: dict[str, trials.Stored] = {}
     for trial in declared:
         wanted = trial.settings(finished) if callable(trial.settings) else trial.settings
         jobs = [Job(trial.name, setting, seed) for setting in wanted for seed in trial.seeds]
         _check(trial, jobs)
         _complete(trial, [job for job in jobs if job.key not in kept.runs], kept, workers)
-        finished[trial.name] = _result(trial, wanted, [kept.runs[job.key] for job in jobs])
-    path = trials.results(slug)
-    write_atomically(path, _written({"chapter": slug, **state, "trials": finished}))
+        runs = [kept.runs[job.key] for job in jobs]
+        finished[trial.name] = _result(trial, codes[trial.name], wanted, runs)
+    path, state = trials.results(slug), {"chapter": slug, "versions": versions()}
+    write_atomically(path, _written({**state, "trials": finished}))
     kept.path.unlink()
     runs = [one for trial in finished.values() for one in trial["runs"]]
     return path, len(runs), sum(one["seconds"] for one in runs)
 
 
-def fingerprint(slug: str) -> dict[str, Any]:
-    """What a run depends on besides its settings: method cells, script and versions."""
+def versions() -> dict[str, str]:
+    """The versions that a run depends on."""
     packages = {"torch": "torch", "numpy": "numpy", "repro": "thirty-three-papers"}
-    return {
-        "method": chapters.method_hash(slug),
-        "script": trials.script_hash(trials.script(slug)),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(package) for name, package in packages.items()},
-        },
-    }
+    packed = {name: version(package) for name, package in packages.items()}
+    return {"python": platform.python_version(), **packed}
 
 
 class Kept:
-    """Finished runs of an unfinished grid, a JSON line each; the first line is the fingerprint.
+    """Finished runs of an unfinished grid, a JSON line each, after a line with the versions.
 
-    Runs that another fingerprint made are dropped.
+    Runs that other versions or other code made are dropped.
 
     Attributes:
         path: the file.
+        codes: fingerprint of the code of each trial, by its name.
         runs: finished runs by the key of their job.
     """
 
-    def __init__(self, path: Path, state: Mapping[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path, codes: Mapping[str, str]) -> None:
+        self.path, self.codes = path, codes
+        self.runs: dict[str, dict] = {}
         lines = list(_whole_lines(path)) if path.exists() else []
-        same = bool(lines) and lines[0] == state
-        self.runs: dict[str, dict] = {line["key"]: line["run"] for line in lines[1:] if same}
-        # Written anew, so that half a line, left by a killed process, is not continued.
-        rest = [{"key": key, "run": one} for key, one in self.runs.items()]
-        text = "".join(json.dumps(line) + "\n" for line in (state, *rest))
-        write_atomically(path, text)
+        if lines and lines[0] == versions():
+            for line in lines[1:]:
+                self._take(line["trial"], line["code"], line["run"])
+        self._write()
 
-    def add(self, key: str, one: dict) -> None:
+    def _take(self, trial: str, code: str, one: dict) -> None:
+        """Keep a run if the present code made it."""
+        if self.codes.get(trial) == code:
+            self.runs.setdefault(Job(trial, one["settings"], one["seed"]).key, one)
+
+    def _write(self) -> None:
+        """Write the file anew, so that half a line of a killed process is not continued."""
+        lines = [json.dumps(versions())]
+        lines += [self._line(json.loads(key)[0], one) for key, one in self.runs.items()]
+        write_atomically(self.path, "".join(line + "\n" for line in lines))
+
+    def _line(self, trial: str, one: dict) -> str:
+        """One run as a line."""
+        return json.dumps({"trial": trial, "code": self.codes[trial], "run": one})
+
+    def take(self, result: Mapping[str, Any]) -> None:
+        """Keep the runs of a stored result that the same code and versions made."""
+        if result["versions"] == versions():
+            for name, trial in result["trials"].items():
+                for one in trial["runs"]:
+                    self._take(name, trial["code"], one)
+            self._write()
+
+    def add(self, job: Job, one: dict) -> None:
         """Keep one finished run, on disk when this returns."""
         with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"key": key, "run": one}) + "\n")
-        self.runs[key] = one
+            stream.write(self._line(job.trial, one) + "\n")
+        self.runs[job.key] = one
 
 
 def _whole_lines(path: Path) -> Iterator[Any]:
@@ -252,7 +281,7 @@ def _complete(trial: Trial, jobs: list[Job], kept: Kept, workers: int) -> None:
     """Do the runs that are missing, and keep each as soon as it is done."""
     with progress(max(1, len(jobs)), f"runs of {trial.name}") as advance:
         for job, one in _done(trial, jobs, workers):
-            kept.add(job.key, one)
+            kept.add(job, one)
             advance()
 
 
@@ -287,7 +316,14 @@ def _run(measure: Callable[..., Mapping[str, float]], wanted: list[str], job: Jo
     return {**run, "seconds": round(seconds, 2)}
 
 
-def _result(trial: Trial, settings: Sequence[Setting], runs: list[dict]) -> trials.Stored:
+def _name(trial: Trial) -> str:
+    """Name of the function that measures."""
+    return getattr(trial.measure, "__name__", "")
+
+
+def _result(
+    trial: Trial, code: str, settings: Sequence[Setting], runs: list[dict]
+) -> trials.Stored:
     """What is stored of a finished trial."""
     axes = dict.fromkeys(axis for setting in settings for axis in setting)
     varied = {a: list(dict.fromkeys(s[a] for s in settings if a in s)) for a in axes}
@@ -296,6 +332,8 @@ def _result(trial: Trial, settings: Sequence[Setting], runs: list[dict]) -> tria
         del quantity["name"]
     return {
         "question": trial.question,
+        "measure": _name(trial),
+        "code": code,
         "quantities": quantities,
         "choose": list(trial.choose),
         "grid": varied,

@@ -8,8 +8,6 @@ machine and are compared like text when the chapter is verified.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from repro import chapters
+from repro.fingerprint import fingerprint
 from repro.report import table
 from repro.stats import t_interval
 
@@ -39,29 +38,6 @@ def results(slug: str) -> Path:
     return chapters.ROOT / "trials" / "results" / f"{slug}.json"
 
 
-def script_hash(path: Path) -> str:
-    """Fingerprint of what a trial's script does.
-
-    Comments, layout and the grid itself (the statement `TRIALS = ...`) are left out: a grid can
-    grow or shrink without making the runs that are done worthless.
-
-    Args:
-        path: the script.
-
-    Returns:
-        64 hexadecimal digits (SHA-256).
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = [
-        [target.id for target in node.targets if isinstance(target, ast.Name)]
-        if isinstance(node, ast.Assign)
-        else []
-        for node in tree.body
-    ]
-    tree.body = [node for node, name in zip(tree.body, names, strict=True) if name != ["TRIALS"]]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
 def load(slug: str) -> dict[str, Any]:
     """Everything that is stored about a chapter's trials.
 
@@ -69,8 +45,9 @@ def load(slug: str) -> dict[str, Any]:
         slug: the chapter's name, such as `"sttn"`.
 
     Returns:
-        `method` and `script` (fingerprints at the time of the runs), `versions`, and `trials` by
-        name, each with `question`, `quantities`, `choose`, `grid`, `seeds` and `runs`.
+        `versions` at the time of the runs, and `trials` by name, each with `question`, `measure`
+        (the function that ran), `code` (its fingerprint then), `quantities`, `choose`, `grid`,
+        `seeds` and `runs`.
 
     Raises:
         TrialError: there is no result, or the file is no result.
@@ -114,13 +91,18 @@ def stale(slug: str) -> str | None:
     """
     if not results(slug).is_file():
         return None
-    stored, again = load(slug), f"run `make trials CH={slug}`"
-    if stored["method"] != chapters.method_hash(slug):
-        return f"the method cells of {slug} have changed since its trials ran: {again}"
     if not script(slug).is_file():
         return f"trials/{slug}.py, which made trials/results/{slug}.json, is gone: restore it"
-    if stored["script"] != script_hash(script(slug)):
-        return f"trials/{slug}.py has changed since its trials ran: {again}"
+    changed = [
+        name
+        for name, one in load(slug)["trials"].items()
+        if one.get("code") != fingerprint(script(slug), one.get("measure", ""))
+    ]
+    if changed:
+        return (
+            f"the code behind the trials {', '.join(changed)} of {slug} has changed since they "
+            f"ran: run `make trials CH={slug}`"
+        )
     return None
 
 

@@ -10,6 +10,14 @@ from repro import chapters
 from repro import trials as stored
 
 ACCURACY = trials.Quantity("accuracy", "%")
+SCRIPT = """import repro
+
+sample = repro.chapter("sample")
+
+
+def measure(seed, arm, lr=0.1):
+    return sample.a
+"""
 calls = []
 
 
@@ -39,7 +47,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path / "chapters")
     write(tmp_path, "vision/sample")
     (tmp_path / "trials").mkdir()
-    stored.script("sample").write_text("TRIALS = []\n")
+    stored.script("sample").write_text(SCRIPT)
     calls.clear()
     return tmp_path
 
@@ -95,7 +103,8 @@ def test_results_hold_all_that_a_reader_may_ask(root):
     assert path == root / "trials" / "results" / "sample.json"
     assert runs == 8
     assert seconds >= 0
-    assert result["method"] == chapters.method_hash("sample")
+    assert result["trials"]["rates"]["measure"] == "measure"
+    assert len(result["trials"]["rates"]["code"]) == 64
     assert set(result["versions"]) == {"python", "torch", "numpy", "repro"}
     assert result["trials"]["rates"]["grid"] == {"arm": ["soft", "hard"], "lr": [0.1, 0.2]}
     assert result["trials"]["rates"]["runs"][-1]["settings"] == {"arm": "hard", "lr": 0.2}
@@ -125,6 +134,7 @@ def interrupted(after):
             raise Stop
         return measure(**setting)
 
+    run.__name__ = "measure"
     return run
 
 
@@ -150,15 +160,30 @@ def test_runs_of_other_code_are_not_mixed_in(root, change):
     if change == "method":
         write(root, "vision/sample", [*METHOD, cell("a = 1", "method")])
     else:
-        stored.script("sample").write_text("RATE = 2\n")
+        stored.script("sample").write_text(SCRIPT.replace("sample.a", "2 * sample.a"))
     trials.run("sample", [trial()])
     assert len(calls) == 3 + 8
+
+
+def test_only_missing_runs_are_made_when_asked_for(root):
+    trials.run("sample", [trial()])
+    longer = trial(settings=trials.grid(arm=["soft", "hard"], lr=[0.1, 0.2, 0.3]))
+    path, runs, _ = trials.run("sample", [longer], missing=True)
+    assert (runs, len(calls)) == (12, 8 + 4)
+    stored.script("sample").write_text(SCRIPT.replace("sample.a", "2 * sample.a"))
+    trials.run("sample", [longer], missing=True)
+    assert len(calls) == 12 + 12
+    path.write_text(path.read_text().replace('"torch": "', '"torch": "0.'))
+    trials.run("sample", [longer], missing=True)
+    assert len(calls) == 24 + 12
 
 
 def test_the_command_line_reports_and_explains(root, capsys, monkeypatch):
     script = str(stored.script("sample"))
     assert trials.main(script, [trial()], []) == 0
     assert "wrote trials/results/sample.json: 8 runs" in capsys.readouterr().out
+    assert trials.main(script, [trial()], ["--missing"]) == 0
+    assert len(calls) == 8
     assert trials.main(script, [], []) == 2
     assert "error: expected trials" in capsys.readouterr().err
 

@@ -8,14 +8,16 @@ import pytest
 from small_notebooks import METHOD, cell, write
 
 from repro import chapters, report, trials
+from repro.fingerprint import fingerprint
 
 SCRIPT = """import repro
 
+sample = repro.chapter("sample")
 RATE = 0.1  # a comment
 
 
 def run(seed):
-    return RATE
+    return RATE * sample.a
 
 
 TRIALS = [1]
@@ -33,6 +35,7 @@ def stored(**changes):
     ]
     return {
         "question": "Which rate?",
+        "measure": "run",
         "quantities": {"accuracy": {"unit": "%", "format": ".1f", "better": "higher"}},
         "choose": ["lr"],
         "grid": {"arm": ["soft", "hard"], "lr": [0.1, 0.2, 0.3], "epochs": [6]},
@@ -55,11 +58,7 @@ def root(tmp_path, monkeypatch):
 
 def keep(one):
     """Store one trial, called rates, as the result of the present code."""
-    result = {
-        "method": chapters.method_hash("sample"),
-        "script": trials.script_hash(trials.script("sample")),
-        "trials": {"rates": one},
-    }
+    result = {"trials": {"rates": one | {"code": fingerprint(trials.script("sample"), "run")}}}
     trials.results("sample").write_text(json.dumps(result))
 
 
@@ -183,15 +182,17 @@ def test_text_layout_and_grid_do_not_make_a_result_stale(root):
 def test_another_method_makes_a_result_stale_and_the_table_says_so(root, shown):
     write(root, "vision/sample", [*METHOD, cell("a = 1", "method")])
     why = trials.stale("sample")
-    assert "method cells of sample have changed" in why
+    assert "the code behind the trials rates of sample has changed" in why
     assert "make trials CH=sample" in why
     trials.show("sample", "rates")
-    assert shown[0]["text/plain"].startswith("STALE: the method cells of sample have changed")
+    assert shown[0]["text/plain"].startswith("STALE: the code behind the trials rates of sample")
 
 
 def test_another_script_makes_a_result_stale(root):
     path = trials.script("sample")
     path.write_text(path.read_text().replace("0.1", "0.2"))
-    assert trials.stale("sample").startswith("trials/sample.py has changed")
+    assert trials.stale("sample").startswith(
+        "the code behind the trials rates of sample has changed"
+    )
     path.unlink()
     assert "is gone" in trials.stale("sample")

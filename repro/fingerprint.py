@@ -1,0 +1,118 @@
+"""Fingerprint of the code that a stored trial ran: what its function reaches, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from repro import chapters
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def fingerprint(script: Path, function: str) -> str:
+    """Fingerprint of what a function of a trial's script does.
+
+    It covers the definitions of the script that the function reaches by name, directly or through
+    others, and those of the method cells of every chapter named in them. A name counts wherever it
+    stands, so more is covered than is used, never less, unless a name is put together at run time.
+    Comments, docstrings, layout, and what is not reached are left out: they may change, and
+    another function or a larger grid may come, without making finished runs worthless.
+
+    Args:
+        script: the file `trials/SLUG.py`.
+        function: name of the function that measures.
+
+    Returns:
+        64 hexadecimal digits (SHA-256), the same with every version of Python.
+
+    Raises:
+        repro.chapters.ChapterError: a chapter that the script names cannot be read.
+    """
+    kept, words = _reached(_statements(script.read_text(encoding="utf-8")), {function})
+    for slug, notebook in chapters.notebooks().items():
+        if slug in words:
+            cells = chapters.method_cells(chapters.read(notebook))
+            source = "\n\n".join(source for _, source in cells)
+            kept += _reached(_statements(source), words)[0]
+    return hashlib.sha256("\n".join(map(_written, kept)).encode()).hexdigest()
+
+
+def mentioned(node: ast.AST) -> set[str]:
+    """Every name in a piece of code, and every text in it that could be a name.
+
+    Args:
+        node: parsed code.
+    """
+    words = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            words.add(part.id)
+        elif isinstance(part, ast.Attribute):
+            words.add(part.attr)
+        elif isinstance(part, ast.alias):
+            words.update(part.name.split("."))
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            words.add(part.value)
+    return words
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    """The statements of a file without those that only start it as a program."""
+    return [
+        node
+        for node in ast.parse(source).body
+        if not (isinstance(node, ast.If) and "__name__" in mentioned(node.test))
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+
+
+def _reached(body: Sequence[ast.stmt], words: set[str]) -> tuple[list[ast.stmt], set[str]]:
+    """The statements that names reach, in their order, and all names in them.
+
+    A statement that defines no name, such as a call, acts on whatever it likes: it is kept.
+    """
+    words = set(words)
+    defined = [_defined(node) for node in body]
+    words_of = [mentioned(node) for node in body]
+    kept: set[int] = set()
+    while True:
+        new = {i for i, names in enumerate(defined) if not names or names & words} - kept
+        if not new:
+            return [body[i] for i in sorted(kept)], words
+        kept |= new
+        words.update(*(words_of[i] for i in new))
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """The names that a statement defines."""
+    if isinstance(node, FUNCTIONS):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return set()
+    inside = [part for target in targets for part in ast.walk(target)]
+    if any(isinstance(part, ast.Attribute | ast.Subscript) for part in inside):
+        return set()  # changes an object that other names may hold
+    return {part.id for part in inside if isinstance(part, ast.Name)}
+
+
+def _written(node: object) -> str:
+    """A piece of code as text, without docstrings and without fields that are empty.
+
+    `ast.dump` writes the same code differently from one version of Python to another.
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(_written, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, FUNCTIONS) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    filled = {name: value for name, value in fields.items() if value is not None and value != []}
+    parts = (f"{name}={_written(value)}" for name, value in filled.items())
+    return f"{type(node).__name__}({', '.join(parts)})"
