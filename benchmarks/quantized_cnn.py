@@ -14,14 +14,14 @@ import torch
 from torch.nn import functional as F
 
 from press.bench import Table, report, seconds
-from repro.hardware.workloads import Convolution
+from repro.hardware.workloads import ALEXNET, Convolution
 
 chapter = repro.chapter("quantized_cnn")
 LAYERS = {
-    "conv2": (Convolution(96, 256, 5, 1, 2, 27, 27), 8, 128),
-    "conv3": (Convolution(256, 384, 3, 1, 1, 13, 13), 8, 128),
-    "conv5": (Convolution(384, 256, 3, 1, 2, 13, 13), 8, 128),
-    "fc7": (Convolution(4096, 4096, 1, 1, 1, 1, 1), 4, 32),
+    "conv2": (ALEXNET["conv2"], 8, 128),
+    "conv3": (ALEXNET["conv3"], 8, 128),
+    "conv5": (ALEXNET["conv5"], 8, 128),
+    "fc7": (ALEXNET["fc7"], 4, 32),
 }
 
 

@@ -1,9 +1,10 @@
-"""Shapes of the convolutions of well-known networks, for counting traffic and work. NumPy only."""
+"""Shapes of the layers of well-known networks, for counting traffic and work. NumPy only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 #: VGG-16: output channels of the layers of each stage; every stage ends with 2x2 pooling.
 VGG = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -139,3 +140,26 @@ NETWORKS: dict[str, Callable[[int], Iterator[Convolution]]] = {
     "MobileNet-V1": _mobilenet,
 }
 NAMES = tuple(NETWORKS)
+
+
+def linear(inputs: int, outputs: int) -> Convolution:
+    """A linear layer as a convolution at one position."""
+    return Convolution(inputs, outputs, 1, 1, 1, 1, 1)
+
+
+#: All layers of AlexNet for a 227x227 image, by name: convolutions in two groups where the two
+#: halves of the network do not see each other, then linear layers (Krizhevsky et al., 2012).
+ALEXNET: Mapping[str, Convolution] = MappingProxyType(
+    {
+        "conv1": Convolution(3, 96, 11, 4, 1, 227, 55),
+        "conv2": Convolution(96, 256, 5, 1, 2, 27, 27),
+        "conv3": Convolution(256, 384, 3, 1, 1, 13, 13),
+        "conv4": Convolution(384, 384, 3, 1, 2, 13, 13),
+        "conv5": Convolution(384, 256, 3, 1, 2, 13, 13),
+        "fc6": linear(256 * 6**2, 4096),
+        "fc7": linear(4096, 4096),
+        "fc8": linear(4096, 1000),
+    }
+)
+#: All layers of VGG-16 for a 224x224 image: its convolutions, then linear layers.
+VGG16 = (*convolutions("VGG-16"), linear(512 * 7**2, 4096), linear(4096, 4096), linear(4096, 1000))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from repro.hardware.workloads import NAMES, Convolution, convolutions
+from repro.hardware.workloads import ALEXNET, NAMES, VGG16, Convolution, convolutions
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,46 @@ def test_maps_fit_together(name):
     for conv in found:
         assert conv.side_out == -(-conv.side // conv.stride)
         assert conv.groups in (1, conv.channels)
+
+
+def test_alexnet_is_its_layers_with_pooling_between():
+    """The layers as the paper's figure 2 draws them; pooling is 3x3 with stride 2."""
+    from torch import nn
+
+    def conv(*shape, **more):
+        return nn.Conv2d(*shape, device="meta", **more)
+
+    pool = nn.MaxPool2d(3, 2)
+    features = nn.Sequential(
+        conv(3, 96, 11, stride=4), pool, conv(96, 256, 5, padding=2, groups=2), pool,
+        conv(256, 384, 3, padding=1), conv(384, 384, 3, padding=1, groups=2),
+        conv(384, 256, 3, padding=1, groups=2), pool, nn.Flatten(),
+    )  # fmt: skip
+    found = list(ALEXNET.values())
+    assert found[:5] == traced(features, 227)
+    assert list(ALEXNET) == [f"{'conv' if i < 6 else 'fc'}{i}" for i in range(1, 9)]
+    sides = [(9216, 4096), (4096, 4096), (4096, 1000)]
+    assert [(one.channels, one.filters) for one in found[5:]] == sides
+    assert all(one.macs == one.weights for one in found[5:])
+    # 60,965,224 parameters of the released network, less 10,568 biases; 724 million multiply-adds
+    assert sum(one.weights for one in found) == 60_965_224 - 10_568
+    assert sum(one.macs for one in found) == 724_406_816
+
+
+def test_all_layers_of_vgg_are_those_of_torchvision():
+    import torch
+
+    from repro import torchvision_shim
+
+    torchvision_shim.ensure()
+    from torchvision import models
+
+    with torch.device("meta"):
+        network = models.vgg16(weights=None)
+    linear = [part for part in network.modules() if isinstance(part, torch.nn.Linear)]
+    shapes = [Convolution(one.in_features, one.out_features, 1, 1, 1, 1, 1) for one in linear]
+    assert list(VGG16) == traced(network, 224) + shapes
+    assert sum(one.macs for one in VGG16) == 15_470_264_320
 
 
 def test_a_convolution_counts_its_elements():
