@@ -1,5 +1,7 @@
 """Fine-tuning factorized networks: which of recovery, balancing and optimizer makes codes move.
 
+Before training: how factors and ternary filters compare when both are fitted to responses.
+
     make trials CH=fixed_point_factorization
 
 Each seed gives other images, another initialisation and another order of the images. Every arm
@@ -134,6 +136,39 @@ def fine_tuned(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return found | {f"flips{after}": share for after, share in changed.items()}
 
 
+def unprepared(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """As `fine_tuned`, by gradient descent, for factors neither recovered nor balanced."""
+    FACTORS[arm] = (False, False, "sgd")
+    return fine_tuned(seed, arm, lr, epochs)
+
+
+#: Ways to approximate weights without training, each with more or fewer terms; None: filters.
+RANKS = {
+    "ternary filters": None,
+    "factors, equal bits": ffn.equal_bits,
+    "factors, k = min(m, n)": ffn.equal_rank,
+}
+
+
+def untrained(seed: int, arm: str, passes: int) -> dict[str, float]:
+    """Test accuracy, in %, without training, after passes over all terms or filters.
+
+    With 0 passes nothing is fitted but the biases; otherwise codes and scales are fitted to the
+    responses on 200 images without labels.
+    """
+    network, (x, _, x_test, y_test) = original(seed), images(seed)
+    rank = RANKS[arm]
+    if rank is None and passes:
+        cheap = ffn.fitted_filters(network, x[:200], passes)
+    else:
+
+        def factors(W: Tensor) -> Any:
+            return ffn.sdd(W, rank(*W.shape)) if rank else ffn.ternary_filters(W)
+
+        cheap = ffn.factorize(network, x[:200], factors, passes=passes)
+    return {"accuracy": 100 * accuracy(cheap, x_test, y_test)}
+
+
 def lengths(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every arm at its best rate, as long as in the choice and twice as long."""
     return [
@@ -141,6 +176,11 @@ def lengths(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
         for setting in trials.chosen(finished["rates"])
         for epochs in (30, 60)
     ]
+
+
+def lengths_of_neither(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same for the arm that has a trial of its own."""
+    return lengths({"rates": finished["neither-rates"]})
 
 
 ACCURACY = Quantity("accuracy", "%", ".1f")
@@ -153,7 +193,8 @@ TRIALS = [
         "Which rate suits each arm in thirty epochs?",
         fine_tuned,
         (ACCURACY, LOSS, DIVERGED, *FLIPS),
-        grid(arm=ARMS, lr=RATES, epochs=[30]),
+        grid(arm=ARMS, lr=RATES, epochs=[30])
+        + grid(arm=[arm for arm in ARMS if arm.endswith("Adam")], lr=[1e-2], epochs=[30]),
         seeds=range(100, 103),
         choose=("lr",),
     ),
@@ -163,6 +204,31 @@ TRIALS = [
         fine_tuned,
         (ACCURACY, LOSS, DIVERGED, *FLIPS),
         lengths,
+        seeds=range(103, 108),
+    ),
+    Trial(
+        "neither-rates",
+        "Which rate suits factors that are neither recovered nor balanced, in thirty epochs?",
+        unprepared,
+        (ACCURACY, LOSS, DIVERGED, *FLIPS),
+        grid(arm=["neither"], lr=RATES, epochs=[30]),
+        seeds=range(100, 103),
+        choose=("lr",),
+    ),
+    Trial(
+        "neither",
+        "Where do they stand on the other seeds, at that length and twice that?",
+        unprepared,
+        (ACCURACY, LOSS, DIVERGED, *FLIPS),
+        lengths_of_neither,
+        seeds=range(103, 108),
+    ),
+    Trial(
+        "responses",
+        "Without training: what do passes over terms or filters, fitted to responses, keep?",
+        untrained,
+        (ACCURACY,),
+        grid(arm=list(RANKS), passes=[0, 1, 3, 10]),
         seeds=range(103, 108),
     ),
 ]

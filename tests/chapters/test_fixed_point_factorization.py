@@ -368,6 +368,53 @@ def test_responses_to_nothing_give_scale_zero(chapter):
     assert new.d.tolist() == [0, 0]
 
 
+def slow_filters(f, x, t, passes):
+    """One filter after another: its scale, then each entry by trying all three values."""
+    rows = []
+    for i, row in enumerate(f.Y.T):
+        y = row.clone()
+        for _ in range(passes):
+            h = x @ y
+            d = float(h @ t[:, i] / (h @ h)) if h.any() else 0.0
+            for j in range(len(y)):
+                errors = []
+                for value in (-1.0, 0.0, 1.0):
+                    y[j] = value
+                    errors.append(float((t[:, i] - (d or 1.0) * (x @ y)).square().sum()))
+                y[j] = float(np.argmin(errors)) - 1
+        rows.append(y)
+    return torch.stack(rows, 1)
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_filters_are_fitted_as_by_trying_every_entry(chapter, seed, passes):
+    x, t, W = task(seed, n=9)
+    f = chapter.ternary_filters(W)
+    new = chapter.respond_filters(f, x.T @ x, t.T @ x, passes)
+    assert torch.equal(new.Y, slow_filters(f, x, t, passes))
+    assert torch.equal(new.X, f.X)
+    h = x @ new.Y
+    assert new.d.numpy() == pytest.approx(((h * t).sum(0) / h.square().sum(0)).numpy())
+    assert direct(new, x, t) <= direct(f, x, t)
+
+
+def test_filters_of_nothing_have_scale_zero_and_factors_are_refused(chapter):
+    f = chapter.ternary_filters(matrix(2, 3, 4))
+    nothing = torch.zeros(4, 4).double(), torch.zeros(3, 4).double()
+    assert chapter.respond_filters(f, *nothing, 2).d.tolist() == [0, 0, 0]
+    G, H = torch.eye(4).double(), matrix(5, 3, 4)
+    blank = f._replace(Y=torch.zeros_like(f.Y))  # no response at first
+    assert direct(chapter.respond_filters(blank, G, H, 3), G, H.T) < float(H.square().sum())
+    assert chapter.respond_filters(chapter.ternary_filters(matrix(2, 3, 4).float()), G, H, 1)[
+        1
+    ].dtype == torch.float32  # fmt: skip
+    with pytest.raises(ValueError, match="X = I"):
+        chapter.respond_filters(chapter.sdd(matrix(2, 3, 4), 3), G, H, 1)
+    with pytest.raises(ValueError, match="respond"):
+        chapter.respond_filters(f, torch.eye(3).double(), H, 1)
+
+
 def network():
     """Two layers for images (N, 2, 6, 6), one without a bias."""
     torch.manual_seed(4)
@@ -403,6 +450,34 @@ def test_factors_fitted_to_responses_answer_better(chapter):
             for p in (0, 3)
         ]
     assert gaps[1] < 0.7 * gaps[0]
+
+
+def test_both_fits_draw_as_many_positions(chapter, monkeypatch):
+    asked = []
+    monkeypatch.setattr(chapter, "approximate", lambda *_, **options: asked.append(options))
+    chapter.fitted_filters(None, None)
+    chapter.factorize(None, None, None)
+    assert asked == [{"positions": 2000}, {"positions": 2000, "layers": None}]
+
+
+def test_filters_fitted_to_responses_answer_better(chapter):
+    net, x = network(), torch.randn(40, 2, 6, 6).relu()
+    with torch.no_grad():
+        gaps = []
+        for passes in (0, 3):
+            cheap = chapter.fitted_filters(net, x, passes)
+            gaps.append(float((net(x) - cheap(x)).square().mean()))
+            assert torch.equal(cheap[0].X.detach(), torch.eye(6))
+        plain, scaled = (
+            chapter.factorize(net, x, chapter.ternary_filters),
+            chapter.fitted_filters(net, x, 0),
+        )
+        assert torch.equal(scaled[0].Y, plain[0].Y)
+        assert not torch.equal(scaled[0].d, plain[0].d)
+        one = chapter.fitted_filters(net, x, positions=10**6)
+        assert torch.equal(one[3].Y, chapter.fitted_filters(net, x, 1, 10**6)[3].Y)
+        assert (net(x) - one(x)).mean(0).numpy() == pytest.approx(0, abs=1e-5)
+    assert gaps[1] < 0.9 * gaps[0]
 
 
 @pytest.mark.parametrize("recovery", [True, False])
@@ -442,6 +517,8 @@ def test_the_digit_network_and_its_folded_copy(chapter):
     ]  # fmt: skip
     net(x)  # moves the statistics
     small = chapter.folded(net)
+    assert net.training
+    assert all(p.bias is None for p in net if isinstance(p, nn.Conv2d))
     assert not any(isinstance(p, nn.BatchNorm2d) for p in small)
     with torch.no_grad():
         assert small(x).numpy() == pytest.approx(net.eval()(x).numpy(), abs=1e-5)
