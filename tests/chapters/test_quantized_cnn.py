@@ -214,13 +214,15 @@ def test_damping_shortens_the_step_and_dead_inputs_take_none(chapter):
     gram, used, E = split_moments(chapter, x, t, (8, 5, 3, 2), q, 0)
     plain, short = (chapter.better_codewords(gram, used, E, damping=d) for d in (1e-9, 10.0))
     assert 0 < short.norm() < 0.7 * plain.norm()
-    usual = chapter.better_codewords(gram, used, E)
-    assert torch.equal(usual, chapter.better_codewords(gram, used, E, damping=1e-6))
+    one, w = chapter.moments(x, torch.ones(2, 150, 4).double(), (8, 5, 3, 2), 2), q
+    usual = chapter.error_correction(w, *one, 1)
+    assert torch.equal(usual.codebooks, chapter.error_correction(w, *one, 1, 0.1).codebooks)
+    assert not torch.equal(usual.codebooks, chapter.error_correction(w, *one, 1, 0.2).codebooks)
     H = torch.einsum("gtpk,gtql,gpiqj->kilj", used, used, gram).reshape(8, 8)
     rhs = torch.einsum("gtpk,gpit->ki", used, E).reshape(8)
     ridge = 10 * H.diagonal().mean() * torch.eye(8).double()
     assert torch.allclose(short.flatten(), torch.linalg.solve(H + ridge, rhs))
-    assert not chapter.better_codewords(0 * gram, used, 0 * E).any()
+    assert not chapter.better_codewords(0 * gram, used, 0 * E, damping=0.1).any()
 
 
 def test_indices_are_those_of_enumeration(chapter):
@@ -236,7 +238,7 @@ def test_indices_are_those_of_enumeration(chapter):
 @pytest.mark.parametrize("shape", [(4, 5, 2, 1), (6, 5, 1, 1)])
 def test_a_sweep_equals_descent_on_the_data(chapter, shape):
     _, x, t, q = example(chapter, shape=shape, c=3, K=2, seed=7)
-    fast = chapter.error_correction(q, *chapter.moments(x, t, shape, 3), sweeps=2)
+    fast = chapter.error_correction(q, *chapter.moments(x, t, shape, 3), 2, damping=1e-9)
     codebooks, index = q.codebooks.clone(), q.index.clone()
     slow = chapter.Quantized(codebooks, index, q.channels)
     for _, m in itertools.product(range(2), range(2)):
@@ -314,9 +316,11 @@ def test_without_correction_only_weights_count(chapter):
 
 def test_defaults_are_those_of_the_chapter(chapter):
     net, x = two_layers()
-    told = {"sweeps": 3, "seed": 0, "restarts": 2}
+    told = {"sweeps": 3, "damping": 0.1, "seed": 0, "restarts": 2}
     one, two = (chapter.quantize_network(net, x, (2, 3), (4, 2), **o)[0] for o in ({}, told))
     assert torch.equal(one[5].weight, two[5].weight)
+    other, _ = chapter.quantize_network(net, x, (2, 3), (4, 2), damping=0.2)
+    assert not torch.equal(one[5].weight, other[5].weight)
     w = normal(9, 4, 3, 3)
     assert torch.equal(
         chapter.product_quantize(w, 2, 6).codebooks,
@@ -361,10 +365,10 @@ def test_gptq_equals_the_slow_way(chapter, bits):
     w, s = normal(6, 9), normal(50, 9, seed=1).relu()
     phi = s.T @ s
     found = chapter.gptq(w, phi, bits)
-    assert torch.allclose(found, slow_gptq(w, phi, bits, 0.01))
+    assert torch.allclose(found, slow_gptq(w, phi, bits, 0.1))
     assert torch.allclose(chapter.gptq(w, phi, bits, 0.5), slow_gptq(w, phi, bits, 0.5))
     assert torch.equal(chapter.gptq(w, phi), chapter.gptq(w, phi, 2))
-    assert inspect.signature(chapter.gptq).parameters["damping"].default == 0.01
+    assert inspect.signature(chapter.gptq).parameters["damping"].default == 0.1
     nearest = quantize_symmetric(w, bits, axis=0).dequantize()
     assert (s @ (found - w).T).square().sum() < (s @ (nearest - w).T).square().sum()
     assert torch.allclose(chapter.gptq(w, 0 * phi, bits), nearest)
@@ -380,24 +384,25 @@ def test_rounded_networks(chapter):
         rounded = chapter.round_network(net, x, 2, layers=["0"])
         patches = F.unfold(x, 3, padding=1).permute(0, 2, 1).reshape(-1, 18).double()
         rows = net[0].weight.detach().flatten(1).double()
-        expected = slow_gptq(rows, patches.T @ patches, 2, 0.01)
+        expected = slow_gptq(rows, patches.T @ patches, 2, 0.1)
         assert torch.allclose(rounded[0].weight.flatten(1).double(), expected, atol=1e-6)
         errors = [
             float((chapter.round_network(net, x, 2, **o)(x) - net(x)).square().sum())
-            for o in ({"target": True}, {}, {"correct": False})
+            for o in ({"ridge": 0.01}, {}, {"correct": False})
         ]
     assert errors[0] < errors[1] < errors[2]
 
 
 def test_targets_are_answered_by_ridge_regression(chapter, monkeypatch):
     seen = []
-    monkeypatch.setattr(chapter, "gptq", lambda w, phi, bits: seen.append((w, phi, bits)) or w)
+    monkeypatch.setattr(chapter, "gptq", lambda w, *rest: seen.append((w, *rest)) or w)
     net, x = two_layers()
     with torch.no_grad():
-        chapter.round_network(net, x, 3, layers=["0", "5"], target=True)
-        assert [bits for *_, bits in seen] == [3, 3]
-        w, phi, _ = seen[1]
-        cheap = chapter.round_network(net, x, 3, layers=["0"], target=True)
+        chapter.round_network(net, x, 3, layers=["0", "5"], damping=0.7, ridge=0.01)
+        assert [rest for _, _, *rest in seen] == [[3, 0.7], [3, 0.7]]
+        w, phi, *_ = seen[1]
+        cheap = chapter.round_network(net, x, 3, layers=["0"], ridge=0.01)
+        assert seen[-1][3] == 0.1
         s, wanted = cheap[:5](x).double(), (net[:5](x) @ net[5].weight.T).double()
         old = net[5].weight.double()
         lam = 0.01 * (s.T @ s).diagonal().mean()
