@@ -29,7 +29,14 @@ bwnh = repro.chapter("bwnh")
 FLOAT = {"epochs": 30, "lr": 0.02}
 BATCH = 100
 RATES = [0.01, 0.02, 0.04, 0.08]
-TRAINED = ["BWN", "BWNH", "random codes", "BWN from scratch"]
+CODES = {
+    "sign": bwnh.sign_only,
+    "BWN": bwnh.bwn,
+    "scale only": bwnh.scale_only,
+    "BWNH, clean inputs": bwnh.bwnh,
+    "BWNH": bwnh.bwnh,
+}
+WIDE = ["BWN", "BWNH", "random codes", "BWN from scratch"]
 
 
 @cache
@@ -63,16 +70,16 @@ def start(seed: int, arm: str, width: int) -> tuple[nn.Module, nn.Module]:
     if arm == "BWN from scratch":
         torch.manual_seed(seed)
         network = bwnh.digit_network(width)
-    codes: Callable = {"BWNH": bwnh.bwnh, "random codes": partial(random_codes, seed=seed)}.get(
-        arm, bwnh.bwn
-    )
-    return bwnh.binarize(network, x[:200], codes, bwnh.convolutions(network), 2000), network
+    others = {"random codes": partial(random_codes, seed=seed), "BWN from scratch": bwnh.bwn}
+    codes: Callable = {**CODES, **others}[arm]
+    layers, propagate = bwnh.convolutions(network), arm != "BWNH, clean inputs"
+    return bwnh.binarize(network, x[:200], codes, layers, 2000, propagate), network
 
 
-def full_precision(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
-    """Accuracy (%) of the float network at one rate and length."""
+def full_precision(seed: int, arm: str, lr: float, epochs: int, width: int) -> dict[str, float]:
+    """Accuracy (%) of the float network of one width at one rate and length."""
     _, _, x_test, y_test = images(seed)
-    return {"accuracy": 100 * accuracy(original(seed, 8, epochs, lr), x_test, y_test)}
+    return {"accuracy": 100 * accuracy(original(seed, width, epochs, lr), x_test, y_test)}
 
 
 def trained(seed: int, arm: str, lr: float, epochs: int, width: int = 8) -> dict[str, float]:
@@ -80,7 +87,7 @@ def trained(seed: int, arm: str, lr: float, epochs: int, width: int = 8) -> dict
 
     Args:
         seed: of images, initialisation and order.
-        arm: one of `TRAINED`.
+        arm: one of `CODES` or `WIDE`.
         lr: Adam's peak rate.
         epochs: passes over the 800 images.
         width: channels of the first layer.
@@ -98,36 +105,26 @@ def trained(seed: int, arm: str, lr: float, epochs: int, width: int = 8) -> dict
     return {"accuracy": 100 * accuracy(judged, x_test, y_test), "loss": history.loss[-1]}
 
 
-def best(finished: Mapping[str, Any]) -> dict[str, float]:
-    """The best rate of every arm."""
-    return {setting["arm"]: setting["lr"] for setting in trials.chosen(finished["rates"])}
-
-
-def widths(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Three starts at their best rates, on a network of half the width."""
-    return [
-        {"arm": arm, "lr": best(finished)[arm], "epochs": 60, "width": 4} for arm in TRAINED[:3]
-    ]
-
-
 def lengths(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every arm at its best rate and twice the length, those of the claim four times, too."""
+    """Every arm of the wider network at its best rate and twice the length, two at four times."""
+    best = {setting["arm"]: setting["lr"] for setting in trials.chosen(finished["rates"])}
     return [
-        {"arm": arm, "lr": best(finished)[arm], "epochs": epochs}
-        for epochs, arms in ((60, TRAINED), (120, TRAINED[:2]))
+        {"arm": arm, "lr": best[arm], "epochs": epochs}
+        for epochs, arms in ((60, WIDE), (120, WIDE[:2]))
         for arm in arms
     ]
 
 
 ACCURACY = Quantity("accuracy", "%", ".1f")
 LOSS = Quantity("loss", "nats", ".3f", better="lower")
+# Rates are chosen on seeds 100 to 102; arms are judged on others.
 TRIALS = [
     Trial(
         "float",
         "Has the float network reached its plateau?",
         full_precision,
         (ACCURACY,),
-        grid(arm=["float"], lr=[0.02], epochs=[30, 60]),
+        grid(arm=["float"], lr=[0.02], width=[8, 4], epochs=[30, 60]),
         seeds=range(100, 105),
     ),
     Trial(
@@ -135,42 +132,40 @@ TRIALS = [
         "Which learning rate suits each arm?",
         trained,
         (ACCURACY, LOSS),
-        grid(arm=TRAINED, lr=RATES, epochs=[30]),
+        grid(arm=WIDE, lr=RATES, epochs=[30]),
+        seeds=range(100, 103),
+        choose=("lr",),
+    ),
+    Trial(
+        "length",
+        "Does a better start pay when training goes on?",
+        trained,
+        (ACCURACY, LOSS),
+        lengths,
+        seeds=range(103, 108),
+    ),
+    Trial(
+        "thin-rates",
+        "Which learning rate suits each arm on a network of half the width?",
+        trained,
+        (ACCURACY, LOSS),
+        grid(arm=["BWN", "BWNH"], lr=RATES[1:], epochs=[120], width=[4])
+        + grid(arm=CODES, lr=RATES[1:], epochs=[240], width=[4])
+        # further where an end of the grid was best
+        + [
+            {"arm": arm, "lr": lr, "epochs": 240, "width": 4}
+            for arm, lr in (("BWN", 0.01), ("sign", 0.16))
+        ],
         seeds=range(100, 103),
         choose=("lr",),
     ),
     Trial(
         "thin",
-        "And on a network of half the width?",
+        "And does a better start pay there, each arm at its best rate for the length?",
         trained,
         (ACCURACY, LOSS),
-        grid(arm=TRAINED[:3], lr=[*RATES, 0.16], epochs=[30], width=[4]),
-        seeds=range(100, 103),
-        choose=("lr",),
-    ),
-    Trial(
-        "width",
-        "Does a better start pay on a network of half the width?",
-        trained,
-        (ACCURACY, LOSS),
-        # random codes at the first length only; BWN also at half the rate that 30 epochs chose
-        lambda finished: (
-            [
-                {**one, "epochs": epochs}
-                for epochs in (60, 120, 240)
-                for one in widths({"rates": finished["thin"]})[: 3 if epochs == 60 else 2]
-            ]
-            + grid(arm=["BWN"], lr=[0.04], epochs=[60, 120, 240], width=[4])
-        ),
-        seeds=range(100, 109),
-    ),
-    Trial(
-        "length",
-        "Does it still pay when training goes on?",
-        trained,
-        (ACCURACY, LOSS),
-        lengths,
-        seeds=range(100, 105),
+        lambda finished: trials.chosen(finished["thin-rates"]),
+        seeds=range(103, 109),
     ),
 ]
 
