@@ -193,6 +193,23 @@ def test_the_lost_share_is_that_of_the_slow_loss(chapter):
     assert chapter.response_error(X, W, B, alpha) != pytest.approx(lost / energy)
 
 
+@pytest.mark.parametrize(
+    "X, W",
+    [(torch.zeros(2, 3), torch.ones(2, 1)), (torch.ones(2, 3), torch.tensor([[1.0], [-1.0]]))],
+)
+def test_of_no_response_there_is_no_share(chapter, X, W):
+    B, alpha = chapter.bwnh(X, W)
+    with pytest.raises(ValueError, match="X, W: expected a response that is not 0"):
+        chapter.response_error(X, W, B, alpha)
+
+
+def test_one_response_is_enough_for_a_share(chapter):
+    X, W = torch.tensor([[0.0, 1.0], [0.0, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 1.0]])
+    B, alpha = chapter.bwnh(X, W)
+    assert chapter.response_error(X, W, B, alpha) == 0  # one silent filter, one at scale 2
+    assert chapter.response_error(X, W, B, 0 * alpha) == 1
+
+
 def test_rivals(chapter):
     X, W, delivered = draw(9, 6)
     B, one = chapter.sign_only(X, W)
