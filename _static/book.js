@@ -1,5 +1,5 @@
-// What the pages do beyond the theme: filter the scoreboard, keep long formulas in the column, and
-// search pages that are opened from disk. Everything stays readable without it.
+// What the pages do beyond the theme: filter the scoreboard, and search pages that are opened
+// from disk. Everything stays readable without it.
 (() => {
   "use strict";
 
@@ -44,24 +44,7 @@
     apply(); // a reload may have kept what was typed
   }
 
-  // An inline formula cannot break; one that is wider than its paragraph scrolls in its own line.
-  function keepFormulasInside() {
-    for (const formula of document.querySelectorAll(".bd-article span.math")) {
-      formula.classList.remove("math--wide");
-      const column = formula.parentElement.closest("p, li, td, th, dd, div");
-      const picture = formula.querySelector("mjx-container");
-      if (column && picture && picture.getBoundingClientRect().width > column.clientWidth) {
-        formula.classList.add("math--wide");
-      }
-    }
-  }
-
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll(".scoreboard").forEach(filterScoreboard);
-    const typeset = window.MathJax?.startup?.promise;
-    if (typeset) {
-      typeset.then(keepFormulasInside);
-      addEventListener("resize", keepFormulasInside);
-    }
   });
 })();

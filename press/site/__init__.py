@@ -1,8 +1,8 @@
 """Sphinx extension of the book: what the site adds to the notebooks, drawn at build time.
 
 Chapter cards, the numbers and the gallery of the landing page, the scoreboard, alternative text of
-figures and offline mathematics all come from notebook metadata, `references.bib` and the stored
-records. The notebooks stay as they are, and nothing generated is committed.
+figures and formulas all come from notebook metadata, `references.bib` and the stored records. The
+notebooks stay as they are, and nothing generated is committed.
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ from press.site import (
     benchmarks,
     card,
     entries,
+    formulas,
     landing,
-    mathjax,
     pictures,
     prose,
     repository,
@@ -30,7 +30,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     parts = (
         repository,
         assets,
-        mathjax,
+        formulas,
         entries,
         prose,
         pictures,

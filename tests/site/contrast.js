@@ -28,7 +28,7 @@
     const element = texts.currentNode.parentElement;
     if (!texts.currentNode.data.trim()) continue;
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
-    if (element.closest("script, style, option, .headerlink, mjx-container")) continue;
+    if (element.closest("script, style, option, .headerlink, .formula__words")) continue;
     const style = getComputedStyle(element);
     const [a, b] = [light(rgba(style.color)), light(ground(element))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);

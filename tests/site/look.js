@@ -20,13 +20,21 @@
     return true;
   }
 
-  // Text that reached the reader as source: it stands outside code and is no label of MathJax.
+  // Text that reached the reader as source: it stands outside code.
   const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
   const raw = [];
   while (texts.nextNode()) {
     const text = texts.currentNode;
-    if (text.parentElement.closest("pre, code, script, style, mjx-container")) continue;
+    if (text.parentElement.closest("pre, code, script, style")) continue;
     if (/\$\$|\\\(|\\\[|\\begin\{/.test(text.data)) raw.push(text.data.trim().slice(0, 80));
+  }
+
+  // A formula whose glyphs all stand on the page; one in a fold has no size yet.
+  function drawn(svg) {
+    const shapes = [...svg.querySelectorAll("use")].map((use) => use.getAttribute("href").slice(1));
+    const size = svg.getBoundingClientRect();
+    const sized = size.width > 1 && size.height > 1;
+    return (sized || !svg.checkVisibility()) && shapes.every((id) => document.getElementById(id));
   }
 
   return {
@@ -34,8 +42,8 @@
     width,
     overflowing: [...document.body.querySelectorAll("*")].filter(sticksOut).map(name),
     formulas: document.querySelectorAll(".bd-article .math").length,
-    typeset: document.querySelectorAll(".bd-article .math mjx-container svg").length,
-    failed: document.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+    typeset: [...document.querySelectorAll(".bd-article .math .formula > svg")].filter(drawn).length,
+    spoken: document.querySelectorAll(".bd-article .math .formula__words > math").length,
     raw,
     images: [...document.images].map((image) => ({
       source: image.src.slice(0, 120),

@@ -64,8 +64,9 @@ def test_sliders_of_a_page_are_independent(reader, figures):
     assert before[1:] == after[1:]
 
 
-def test_figures_show_without_scripts(visitor):
+def test_figures_and_formulas_show_without_scripts(visitor):
     page = visitor.open(CHAPTER, scripts=False)
+    assert page.locator(".formula--display > svg").first.is_visible()
     assert page.locator(".repro-explore img").first.is_visible()
     assert page.locator(".chapter-card").is_visible()
 

@@ -1,9 +1,8 @@
 """Who visits the rendered site in the tests of this folder."""
 
 LOCAL = ("file:", "data:", "blob:")
-# MathJax is loaded late: wait until it has typeset, then for the pictures.
+# Pictures below the window are loaded late: wait for them.
 SETTLED = """async () => {
-  await window.MathJax?.startup?.promise;
   for (const image of document.images) image.loading = "eager";
   const loaded = (image) => image.complete || new Promise((done) => {
     image.onload = image.onerror = done;
@@ -40,7 +39,7 @@ class Visitor:
         return page
 
     def go(self, page, address, settle=True):
-        """Lead a page to an address of the site, maybe with a query; wait until it is typeset."""
+        """Lead a page to an address of the site, maybe with a query; wait for its pictures."""
         page.goto(self.site.as_uri() + "/" + address)
         if settle:
             page.evaluate(SETTLED)

@@ -1,26 +1,15 @@
-"""Scripts, styles and mathematics that the pages load."""
+"""Scripts and styles that the pages load."""
 
 from types import SimpleNamespace
 
 import pytest
-from sphinx.errors import ExtensionError
 
-from press.site import assets, mathjax, thumbnails, verdicts
-
-
-def test_mathjax_missing(monkeypatch):
-    monkeypatch.setattr(mathjax, "PACKAGE", "no_such_package_here")
-    with pytest.raises(ExtensionError, match="no_such_package_here"):
-        mathjax.source()
-
-
-def test_mathjax_package_has_the_parts():
-    assert [part for part in mathjax.PARTS if not (mathjax.source() / part).exists()] == []
+from press.site import assets, formulas, thumbnails, verdicts
 
 
 def test_a_failed_build_is_left_alone(tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
-    for part in (mathjax.copy_files, thumbnails.write_thumbnails):
+    for part in (formulas.write, thumbnails.write_thumbnails):
         part(app, RuntimeError("failed"))
     assert list(tmp_path.iterdir()) == []
 
@@ -28,7 +17,7 @@ def test_a_failed_build_is_left_alone(tmp_path):
 def test_other_formats_than_html_get_no_files(tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="text"), outdir=tmp_path)
     verdicts.write(app)
-    for part in (mathjax.copy_files, thumbnails.write_thumbnails):
+    for part in (formulas.write, thumbnails.write_thumbnails):
         part(app, None)
     assert list(tmp_path.iterdir()) == []
 
