@@ -69,6 +69,7 @@ PAGES = {
 chapters/binarization/two
 chapters/binarization/one
 chapters/deep/scoreboard
+chapters/deep/text
 ```
 """,
     "chapters/deep/scoreboard.md": """\
@@ -88,12 +89,13 @@ chapters/deep/scoreboard
 ```{book-benchmarks}
 ```
 """,
+    "chapters/deep/text.md": "# Text\n\n" + "Long words, " * 20 + "\n\n```python\nx = [1]\n```\n",
     "benchmarks/results/one.json": """{"about": "Against a <loop>.", "machine": "Linux",
 "tables": [{"caption": "$n$ steps", "columns": ["n", "note", "ratio"],
 "rows": [[1000, "ours", 2.3456], [2000, null, 3.0]]}]}""",
 }
 SETTINGS = {
-    "extensions": ["myst_nb", "press.site"],
+    "extensions": ["myst_nb", "sphinx_copybutton", "press.site"],
     "html_theme": "sphinx_book_theme",
     "nb_execution_mode": "off",
     "nb_mime_priority_overrides": [["html", "text/html", 0]],

@@ -15,11 +15,14 @@ from press.site import (
     card,
     entries,
     formulas,
+    highlighting,
     landing,
     pictures,
     prose,
     repository,
     scoreboard,
+    styles,
+    summaries,
     thumbnails,
     verdicts,
 )
@@ -31,6 +34,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         repository,
         assets,
         formulas,
+        highlighting,
         entries,
         prose,
         pictures,
@@ -38,8 +42,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
         landing,
         scoreboard,
         benchmarks,
+        summaries,
         thumbnails,
         verdicts,
+        styles,
     )
     for part in parts:
         part.setup(app)

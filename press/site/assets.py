@@ -1,29 +1,58 @@
-"""Scripts of the pages: the book starts no remote kernels, so what prepares them is left out.
+"""What a page loads: only the scripts that it uses, and none before its text.
 
-Jupyter Book always loads sphinx-thebe, and its setting twice, which browsers report as an error.
+The theme and the extensions add their scripts to every page, a megabyte of icons among them. Here
+a page gets those that are named below; the layout in `theme` leaves out what is in no list. What
+the theme's scripts did for the book, `book.js` does.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
+
+THEME = Path(__file__).with_name("theme")
+#: Scripts of every page: what marks the words of a search on the pages that it found, and the
+#: book's own.
+EVERYWHERE = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "book.js")
+#: Scripts of pages that hold a mark: a button that copies code, the filters of the scoreboard.
+WHERE = {
+    'class="highlight': ("clipboard.min.js", "copybutton.js"),
+    'class="scoreboard"': ("scoreboard.js",),
+}
 
 
-def drop_thebe(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
-) -> None:
-    """Take sphinx-thebe's scripts and style from a page."""
-    for kind in ("script_files", "css_files"):
-        context[kind] = [asset for asset in context[kind] if not is_thebe(asset)]
+def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Leave a page the scripts that it uses.
+
+    They are fetched beside the text and run behind it, in order. The page that searches has scripts
+    in its template, which need them at once.
+    """
+    body = context.get("body", "")
+    wanted = {*EVERYWHERE, *(name for mark in WHERE if mark in body for name in WHERE[mark])}
+    kept = [script for script in context["script_files"] if file_name(script) in wanted]
+    context["script_files"] = kept if template == "search.html" else [late(s) for s in kept]
 
 
-def is_thebe(asset: object) -> bool:
-    """Whether an entry of Sphinx's list of scripts or styles belongs to sphinx-thebe."""
-    attributes = getattr(asset, "attributes", {})
-    return "thebe" in f"{getattr(asset, 'filename', asset)} {attributes.get('body')}".lower()
+def file_name(script: Any) -> str:
+    """Name of the file of an entry of Sphinx's list of scripts; empty for one without a file."""
+    return Path(str(script.filename or "")).name
+
+
+def late(script: Any) -> Any:
+    """The same entry, run when the page is read."""
+    attributes = script.attributes | {"defer": "defer"}
+    return type(script)(script.filename, priority=script.priority, **attributes)
+
+
+def use_layout(app: Sphinx, config: Config) -> None:
+    """Draw pages by the layout of this package."""
+    config.templates_path = [*config.templates_path, str(THEME)]
 
 
 def setup(app: Sphinx) -> None:
-    """Filter the assets after all extensions have added theirs."""
-    app.connect("html-page-context", drop_thebe, priority=900)
+    """Choose after all extensions have added theirs."""
+    app.connect("config-inited", use_layout)
+    app.connect("html-page-context", choose, priority=900)

@@ -1,16 +1,22 @@
-"""Pictures of the notebooks on their pages: described, told apart for the dark theme, and small."""
+"""Pictures on the pages: described, told apart for the dark theme, small, and of a known size."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 
 from docutils import nodes
+from PIL import Image
 from sphinx.application import Sphinx
 
 from press.chapter import Cell, Chapter, load
+
+#: A picture of a file whose height its page does not tell.
+UNSIZED = re.compile(r'<img (?![^>]*\sheight=)[^>]*?\bsrc="([^":]+)"[^>]*>')
+SHOWN = re.compile(r' style="width: (\d+)px;?"')
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,37 @@ def describe(app: Sphinx, doctree: nodes.document) -> None:
                 image["alt"] = picture.alt
 
 
+def size(app: Sphinx, exception: Exception | None) -> None:
+    """Tell the pages how large their pictures are, so that nothing moves when these arrive."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root = Path(app.outdir)
+    for page in sorted(root.rglob("*.html")):
+        text = page.read_text("utf-8")
+        if page.relative_to(root).parts[0] != "_static" and UNSIZED.search(text):
+            page.write_text(UNSIZED.sub(lambda found, at=page: sized(found, at), text), "utf-8")
+
+
+def sized(found: re.Match[str], page: Path) -> str:
+    """An `img` with width and height, fetched when the reader comes near it.
+
+    Args:
+        found: the element; a width that it has as a style becomes an attribute.
+        page: file of its page.
+    """
+    file = page.parent / found[1]
+    if not file.is_file():
+        return found[0]
+    with Image.open(file) as image:
+        width, height = image.size
+    shown = SHOWN.search(found[0])
+    wide = int(shown[1]) if shown else width
+    told = f'width="{wide}" height="{round(height * wide / width)}"'
+    lazy = "" if " loading=" in found[0] else ' loading="lazy"'
+    return SHOWN.sub("", found[0]).replace("<img ", f"<img {told}{lazy} ", 1)
+
+
 def setup(app: Sphinx) -> None:
-    """Describe images as notebooks are read."""
+    """Describe images as notebooks are read, and size them on the finished pages."""
     app.connect("doctree-read", describe)
+    app.connect("build-finished", size, priority=700)  # when the pictures are written

@@ -17,8 +17,6 @@ def set_address(_app: Sphinx, config: Config) -> None:
     if owner_and_name and not options.get("repository_url"):
         options["repository_url"] = f"https://github.com/{owner_and_name}"
         options["repository_branch"] = os.environ.get("GITHUB_REF_NAME", "main")
-    if options.get("repository_url"):
-        options["launch_buttons"] = {"notebook_interface": "jupyterlab", "colab_url": COLAB}
 
 
 def colab_address(config: Config, docname: str) -> str | None:

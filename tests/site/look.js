@@ -49,6 +49,7 @@
       source: image.src.slice(0, 120),
       alt: image.alt,
       loaded: image.naturalWidth > 0,
+      sized: image.hasAttribute("width") && image.hasAttribute("height"),
     })),
   };
 }

@@ -1,9 +1,25 @@
 """What holds on all pages alike, tried on one page of each kind."""
 
+import gzip
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
 import pytest
-from rendered import KINDS, LANDING, PAGES
+from rendered import CHAPTER, KINDS, LANDING, PAGES
 
 pytestmark = pytest.mark.browser
+#: How far the parts of a page moved after they were shown.
+SHIFTED = """() => new Promise((done) => {
+  const sum = (entries) => entries.reduce((total, entry) => total + entry.value, 0);
+  new PerformanceObserver((list) => done(sum(list.getEntries())))
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(done, 200, 0);
+})"""
+
+
+def path_of(address):
+    """The file that a page names."""
+    return Path(unquote(urlsplit(address).path))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -52,3 +68,56 @@ def test_dark_pages_print_on_white(visitor):
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('p')).color") == "rgb(28, 36, 48)"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_are_light(visitor, kind):
+    page = visitor.open(KINDS[kind])
+    sheets = page.locator("link[rel=stylesheet]").evaluate_all("all => all.map(one => one.href)")
+    scripts = page.locator("script[src]").evaluate_all("all => all.map(one => one.src)")
+    files = [path_of(address) for address in (page.url, *sheets, *scripts)]
+    assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in files) < 350_000
+    assert page.evaluate(SHIFTED) == 0
+
+
+def test_a_phones_menu_gives_the_focus_back(visitor):
+    page = visitor.open(CHAPTER, width=360)
+    for name, link in (("primary", ".bd-docs-nav a"), ("secondary", ".page-toc a")):
+        button = page.locator(f".{name}-toggle")
+        button.focus()
+        page.keyboard.press("Enter")
+        assert page.locator(f"dialog[open] {link}").first.is_visible()
+        page.keyboard.press("Escape")
+        assert page.locator("dialog[open]").count() == 0
+        assert button.evaluate("button => button === document.activeElement")
+    assert visitor.problems == []
+
+
+def test_a_wide_window_folds_the_contents_away(visitor):
+    page = visitor.open(CHAPTER)
+    contents = page.locator("#pst-primary-sidebar")
+    assert contents.is_visible()
+    page.locator(".primary-toggle").click()
+    contents.wait_for(state="hidden")
+    page.locator(".primary-toggle").click()
+    contents.wait_for(state="visible")
+
+
+def test_the_keyboard_opens_the_search(visitor):
+    page = visitor.open(LANDING)
+    page.keyboard.press("Control+k")
+    assert page.locator("#pst-search-dialog input").evaluate("it => it === document.activeElement")
+    page.keyboard.press("Control+k")
+    assert not page.locator("#pst-search-dialog").is_visible()
+
+
+def test_the_contents_of_the_page_mark_the_place(visitor):
+    page = visitor.open(CHAPTER)
+    for section in ("the-method", "exercises"):
+        page.locator(f"#pst-page-toc-nav a[href='#{section}']").click()
+        page.wait_for_function(
+            "name => document.querySelector('#pst-page-toc-nav [aria-current]')?.hash === name",
+            arg=f"#{section}",
+        )
+        top = page.locator(f"#{section}").evaluate("it => it.getBoundingClientRect().top")
+        assert -5 < top < 200

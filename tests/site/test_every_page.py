@@ -31,6 +31,7 @@ def test_page(phone, script, page):
     assert seen["formulas"] == seen["typeset"] == seen["spoken"]
     assert [image["source"] for image in seen["images"] if not image["loaded"]] == []
     assert [image["source"] for image in seen["images"] if not image["alt"].strip()] == []
+    assert [image["source"] for image in seen["images"] if not image["sized"]] == []
     if page in CHAPTERS:
         assert seen["formulas"] > 10
         phone.page.set_viewport_size(DESKTOP)

@@ -111,7 +111,7 @@ def test_a_wrong_formula_is_a_warning_that_names_page_and_formula(tmp_path, monk
         page.write("\nSo $a$ and $\\nope$.\n")
     out, warnings = build(root)
     assert r"index.md: WARNING: formula \nope: Undefined control sequence \nope" in warnings
-    assert [words.text for words in parsed(out, "index.html").select(".formula math")] == ["a"]
+    assert [words.text for words in parsed(out, "index.html").select("p .formula math")] == ["a"]
 
 
 def test_what_is_missing_is_named(monkeypatch):

@@ -26,14 +26,12 @@ def settle(monkeypatch):
 def test_unknown_in_a_private_copy(settle):
     config = settle({}, repository_url="")
     assert repository.colab_address(config, "a/b") is None
-    assert "launch_buttons" not in config.html_theme_options
 
 
 def test_named_by_the_workflow(settle):
     config = settle({"GITHUB_REPOSITORY": "them/book", "GITHUB_REF_NAME": "dev"}, repository_url="")
     expected = "https://colab.research.google.com/github/them/book/blob/dev/a/b.ipynb"
     assert repository.colab_address(config, "a/b") == expected
-    assert config.html_theme_options["launch_buttons"]["colab_url"]
 
 
 def test_named_by_the_settings(settle):
