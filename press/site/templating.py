@@ -9,6 +9,7 @@ from docutils import nodes
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 
 from press.bench import text
+from press.site import numbers
 from repro import markup
 from repro.claims.cards import css
 
@@ -25,6 +26,7 @@ def environment() -> Environment:
         "css": css,
         "duration": duration,
         "memory": memory,
+        "powers": numbers.written,
     }
     return made
 
