@@ -22,18 +22,27 @@ WHERE = {
     'class="highlight': ("clipboard.min.js", "copybutton.js"),
     'class="scoreboard"': ("scoreboard.js",),
 }
+#: The template that searches, what it needs beside its own scripts, and what these need at once.
+SEARCH = "search.html"
+TOOLS = ("search.js",)
+AT_ONCE = EVERYWHERE[:3]
 
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Leave a page the scripts that it uses.
 
-    They are fetched beside the text and run behind it, in order. The page that searches has scripts
-    in its template, which need them at once.
+    They are fetched beside the text and run behind it, in order.
     """
     body = context.get("body", "")
     wanted = {*EVERYWHERE, *(name for mark in WHERE if mark in body for name in WHERE[mark])}
-    kept = [script for script in context["script_files"] if file_name(script) in wanted]
-    context["script_files"] = kept if template == "search.html" else [late(s) for s in kept]
+    at_once = ()
+    if template == SEARCH:
+        wanted, at_once = wanted | {*TOOLS}, AT_ONCE
+    context["script_files"] = [
+        script if file_name(script) in at_once else late(script)
+        for script in context["script_files"]
+        if file_name(script) in wanted
+    ]
 
 
 def file_name(script: Any) -> str:
