@@ -137,6 +137,7 @@
     search();
     menu("primary");
     menu("secondary");
+    document.querySelector(".bd-docs-nav a.current")?.setAttribute("aria-current", "page");
     place();
     reach();
   });

@@ -5,9 +5,21 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from rendered import CHAPTER, KINDS, LANDING, PAGES
 
 pytestmark = pytest.mark.browser
+#: Sections that are not laid out yet, and colours on their way, are looked at as well.
+ALL_LAID_OUT = "* { content-visibility: visible !important; transition: none !important }"
+#: A visit that opens every fold and comes by everything once.
+READ_THROUGH = """async () => {
+  document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+    scrollTo(0, y);
+    await frame().then(frame);
+  }
+}"""
 #: How far the parts of a page moved after they were shown.
 SHIFTED = """() => new Promise((done) => {
   const sum = (entries) => entries.reduce((total, entry) => total + entry.value, 0);
@@ -29,6 +41,17 @@ def test_text_stands_out_from_its_ground(visitor, script, kind):
     for mode in ("light", "dark"):
         page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
         assert page.evaluate(script("contrast")) == [], mode
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_shuts_readers_out(visitor, kind):
+    for window in ({"width": 1280, "mode": "light"}, {"width": 360, "mode": "dark"}):
+        page = visitor.open(KINDS[kind], **window)
+        page.add_style_tag(content=ALL_LAID_OUT)
+        page.evaluate(READ_THROUGH)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        said = [(rule["id"], [node["html"][:120] for node in rule["nodes"][:4]]) for rule in found]
+        assert said == [], window
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,3 +144,15 @@ def test_the_contents_of_the_page_mark_the_place(visitor):
         )
         top = page.locator(f"#{section}").evaluate("it => it.getBoundingClientRect().top")
         assert -5 < top < 200
+
+
+def test_paper_shows_no_controls(visitor):
+    page = visitor.go(visitor.window(), CHAPTER)
+    page.emulate_media(media="print")
+    controls = (
+        "details.hide > summary, .repro-explore input, .bd-sidebar, .bd-header-article, "
+        ".copybtn, .prev-next-footer, .headerlink"
+    )
+    assert [one.inner_text() for one in page.locator(controls).all() if one.is_visible()] == []
+    assert page.locator("h1").first.is_visible()
+    assert page.locator(".formula--display > svg").last.is_visible()
