@@ -93,10 +93,11 @@ def stale(slug: str) -> str | None:
         return None
     if not script(slug).is_file():
         return f"trials/{slug}.py, which made trials/results/{slug}.json, is gone: restore it"
+    stored = load(slug)["trials"]
+    measures = {one.get("measure", "") for one in stored.values()}
+    now = {measure: fingerprint(script(slug), measure) for measure in measures}
     changed = [
-        name
-        for name, one in load(slug)["trials"].items()
-        if one.get("code") != fingerprint(script(slug), one.get("measure", ""))
+        name for name, one in stored.items() if one.get("code") != now[one.get("measure", "")]
     ]
     if changed:
         return (
@@ -183,8 +184,9 @@ def show(slug: str, name: str, quantity: str | None = None) -> None:
     one = trial(slug, name)
     quantity = _quantity(one, quantity)
     unit, best = one["quantities"][quantity]["unit"], chosen(one)
-    axes = [axis for axis, varied in one["grid"].items() if len(varied) > 1]
-    fixed = [f"{k} {v[0]}" for k, v in one["grid"].items() if len(v) == 1]
+    partial = {axis for setting in settings(one) for axis in one["grid"].keys() - setting.keys()}
+    axes = [axis for axis, varied in one["grid"].items() if len(varied) > 1 or axis in partial]
+    fixed = [f"{axis} {varied[0]}" for axis, varied in one["grid"].items() if axis not in axes]
     heading = f"{quantity} ({unit})" if unit else quantity
     columns = [*axes, heading, "low", "high", *(["chosen"] if best else [])]
     rows = [

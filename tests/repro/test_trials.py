@@ -148,6 +148,19 @@ def test_a_trial_is_shown_with_intervals_seeds_and_choice(root, shown):
     assert "measured" not in shown[0]["text/html"]  # exact numbers: compared, not masked
 
 
+def test_a_setting_of_some_runs_only_has_a_column(root, shown):
+    one = stored()
+    for run in one["runs"]:
+        if run["settings"]["arm"] == "hard":
+            del run["settings"]["epochs"]
+    keep(one)
+    trials.show("sample", "rates")
+    lines = shown[0]["text/plain"].splitlines()
+    assert "epochs" not in lines[0]
+    assert lines[1].startswith("arm | lr | epochs | accuracy")
+    assert lines[2].startswith("soft | 0.1 | 6 |") and lines[-1].startswith("hard | 0.3 | - |")
+
+
 def test_a_single_run_has_no_interval_and_nothing_to_choose(root, shown):
     one = stored(choose=[], seeds=[100])
     one["runs"] = [run for run in one["runs"] if run["seed"] == 100]
