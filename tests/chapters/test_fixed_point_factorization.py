@@ -406,6 +406,9 @@ def test_filters_of_nothing_have_scale_zero_and_factors_are_refused(chapter):
     G, H = torch.eye(4).double(), matrix(5, 3, 4)
     blank = f._replace(Y=torch.zeros_like(f.Y))  # no response at first
     assert direct(chapter.respond_filters(blank, G, H, 3), G, H.T) < float(H.square().sum())
+    at_one = torch.where(2 * H.abs() > 1, H.sign(), 0)  # a filter of nothing starts at scale 1
+    assert torch.equal(chapter.respond_filters(blank, G, H, 1).Y.T, at_one)
+    assert (at_one == 0).any() and at_one.any(1).all()
     assert chapter.respond_filters(chapter.ternary_filters(matrix(2, 3, 4).float()), G, H, 1)[
         1
     ].dtype == torch.float32  # fmt: skip
