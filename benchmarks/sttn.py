@@ -3,7 +3,7 @@
     python benchmarks/sttn.py
 
 A user would otherwise run the merged kernel as a float32 convolution, or as an int8 one on the
-quantized engine that PyTorch picks for this processor. The packed convolution of the chapter takes
+quantized engine that PyTorch picks for this processor. The packed convolution of the book takes
 four to sixteen times fewer bits, but NumPy runs each of its word operations as a pass over memory:
 the ratio is that of this implementation, not of the arithmetic. It packs the weights in every call,
 while the int8 ones are packed beforehand.
@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from press.bench import Table, growth, report, seconds
+from repro.arithmetic.bitplanes import packed_conv
 
 CHANNELS, SIDE = 64, 14
 chapter = repro.chapter("sttn")
@@ -43,7 +44,7 @@ def ways(C, side):
     int8_x = torch.quantize_per_tensor(float_x, 1.0, 64, torch.quint8)
     int8 = int8_convolution(w)
     exact = F.conv2d(float_x, float_w, padding=1)
-    assert np.array_equal(chapter.packed_conv(x, w), exact.numpy())
+    assert np.array_equal(packed_conv(x, w, padding=1), exact.numpy())
     pair = F.conv2d(float_x, first, padding=1) + F.conv2d(float_x, second, padding=1)
     assert torch.equal(pair, 2 * exact)
     assert (int8(int8_x).dequantize() - exact).abs().max() <= 4  # half a step of its output
@@ -53,7 +54,7 @@ def ways(C, side):
             F.conv2d(float_x, first, padding=1) + F.conv2d(float_x, second, padding=1)
         ),
         "int8": lambda: int8(int8_x),
-        "packed": lambda: chapter.packed_conv(x, w),
+        "packed": lambda: packed_conv(x, w, padding=1),
     }
 
 
