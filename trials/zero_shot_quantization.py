@@ -327,7 +327,7 @@ TRIALS = [
         "rates",
         "Which rate leaves the least of the loss that a method minimizes, after 500 steps?",
         rate,
-        (Quantity("loss", "", ".4g", better="lower"),),
+        (Quantity("loss", "", ".2g", better="lower"),),
         grid(arm=["generator"], lr=[0.0025, 0.005, 0.01, 0.02])
         + grid(arm=["GDFQ"], lr=[0.001, 0.002, 0.004, 0.008, 0.016, 0.032])
         + grid(arm=["ZeroQ"], lr=[0.25, 0.5, 1.0, 2.0, 4.0])
