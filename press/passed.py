@@ -1,9 +1,9 @@
 """Which chapters passed here with what they are made of now, so that `CH=changed` can skip them.
 
 A chapter's outputs depend on its notebook, on the modules of `repro` that it imports (and those
-that they import), on the method cells of other chapters that it uses, on its stored trials, on
-the pinned packages, and on what verifies it. One hash over all that is kept for each chapter that
-passed, in a file that is not part of the book.
+that they import), on the method cells of other chapters that it uses, on its stored trials and
+others that it names, on the pinned packages, and on what verifies it. One hash over all that is
+kept for each chapter that passed, in a file that is not part of the book.
 """
 
 from __future__ import annotations
@@ -68,12 +68,18 @@ def _parts(path: Path) -> dict[str, bytes]:
     package = [
         file for file in (SOURCES / "repro").rglob("*") if file.suffix not in (".py", ".pyc")
     ]
-    stored = chapters.ROOT / "trials" / "results" / f"{path.stem}.json"
-    paths = {path, stored, *files, *package, *(SOURCES / name for name in ALWAYS)}
+    paths = {path, *_stored(path), *files, *package, *(SOURCES / name for name in ALWAYS)}
     parts = {str(file): file.read_bytes() for file in paths if file.is_file()}
     known = chapters.notebooks()
     methods = {slug: chapters.method_hash(known[slug]) for slug in slugs if slug in known}
     return parts | {METHODS + slug: method.encode() for slug, method in methods.items()}
+
+
+def _stored(path: Path) -> list[Path]:
+    """The results of a chapter's trials, and of others whose name stands in its code."""
+    code = "\n".join(_code(path))
+    results = (chapters.ROOT / "trials" / "results").glob("*.json")
+    return [file for file in results if file.stem == path.stem or f'"{file.stem}"' in code]
 
 
 def _reached(path: Path) -> tuple[set[Path], set[str]]:

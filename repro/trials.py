@@ -18,7 +18,7 @@ import numpy as np
 from repro import chapters
 from repro.fingerprint import fingerprint
 from repro.report import table
-from repro.stats import t_interval
+from repro.stats import paired_interval, t_interval
 
 Setting = dict[str, Any]
 Stored = dict[str, Any]
@@ -203,6 +203,52 @@ def show(slug: str, name: str, quantity: str | None = None) -> None:
     if why := stale(slug):
         notes.insert(0, f"STALE: {why}")
     table(rows, columns, caption=". ".join(note.rstrip(".") for note in notes).replace("?.", "?"))
+
+
+def beside(
+    slug: str, rows: Mapping[str, str], columns: Mapping[str, tuple[str, str]], caption: str
+) -> None:
+    """Display trials of one combination each as one table: a row a trial, means and intervals.
+
+    Args:
+        slug: the name of the script that ran them.
+        rows: what a row is called, and its trial.
+        columns: what a column is called, its quantity, and what is added to the name of the row's
+            trial, such as "" or "-longer".
+        caption: what the reader sees; the seeds are added to it.
+
+    Raises:
+        TrialError: no such trial or quantity, several combinations, or other seeds within a column.
+    """
+    spans = {
+        heading: _common_seeds(slug, [name + suffix for name in rows.values()])
+        for heading, (_, suffix) in columns.items()
+    }
+    groups = {span: [h for h in spans if spans[h] == span] for span in spans.values()}
+    named = [span + (f" ({', '.join(h)})" if len(groups) > 1 else "") for span, h in groups.items()]
+    notes = [caption.rstrip("."), f"Mean ± half the 95 % interval over seeds {'; '.join(named)}"]
+    if why := stale(slug):
+        notes.insert(0, f"STALE: {why}")
+    body = [
+        [label, *(_spread(slug, name + suffix, quantity) for quantity, suffix in columns.values())]
+        for label, name in rows.items()
+    ]
+    table(body, ["", *columns], caption=". ".join(notes))
+
+
+def _common_seeds(slug: str, names: Sequence[str]) -> str:
+    """The seeds that all of some trials have, for a caption."""
+    seeds = {name: trial(slug, name)["seeds"] for name in names}
+    if other := [name for name in names if seeds[name] != seeds[names[0]]]:
+        raise TrialError(f"{other[0]!r} has other seeds than {names[0]!r}: not comparable")
+    return _span(seeds[names[0]])
+
+
+def _spread(slug: str, name: str, quantity: str) -> str:
+    """Mean of the only combination of a trial, and half the width of its interval."""
+    form = trial(slug, name)["quantities"][_quantity(trial(slug, name), quantity)]["format"]
+    mean, low, high = paired_interval(values(slug, name, quantity))[:3]
+    return f"{mean:{form}} ± {(high - low) / 2:{form}}"
 
 
 def _quantity(one: Stored, quantity: str | None) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from repro.data import faces
-from repro.training import History, fit
+from repro.training import History, fit, predict
 from repro.vision import verification_metrics as metrics
 
 if TYPE_CHECKING:
@@ -122,6 +124,65 @@ def embedding_scores(f: Tensor, person: np.ndarray) -> dict[str, float]:
         "eer": 100 * metrics.eer(cosine, person),
         "dir": 100 * metrics.identification_rate(cosine, person, gallery),
     }
+
+
+def verified(
+    net: nn.Sequential,
+    seed: int,
+    loss: Callable[[Any, Tensor], Tensor] | None = None,
+    *,
+    lr: float,
+    epochs: int,
+    multiple: float = 1,
+    people: int = 128,
+) -> dict[str, float]:
+    """Train a network on the known people of a seed, and verify the strangers of that seed.
+
+    Args:
+        net: an embedding, then the last layer, whose first parameter of two axes is the class
+            weights.
+        seed: decides the people and the order of their images.
+        loss: as for `fit_embedding`, with `lr`, `epochs` and `multiple`.
+        lr: peak rate of the embedding.
+        epochs: passes over the images.
+        multiple: the class weights learn at this multiple of the rate.
+        people: known people.
+
+    Returns:
+        What `embedding_scores` returns, the `loss` of the last epoch, and means over the training
+        images of the cosine to the own class weight (`own`) and of its lead over the largest of the
+        others (`lead`), and over the class weights of the cosine to the nearest other (`near`). A
+        run that diverged scores what chance would.
+    """
+    task = _kept(seed, people)
+    try:
+        history = fit_embedding(net, task, loss, lr=lr, epochs=epochs, seed=seed, multiple=multiple)
+        scores = embedding_scores(predict(net[0], task.unseen), task.person)
+        return scores | {"loss": history.loss[-1]} | _layout(net, task)
+    except (FloatingPointError, ValueError):  # features that hold NaN
+        chance = {"accuracy": 50.0, "tar": 1.0, "strict": 0.1, "eer": 50.0, "dir": 0.0}
+        return chance | {"loss": math.log(people), "own": 0.0, "lead": 0.0, "near": 0.0}
+
+
+def _layout(net: nn.Sequential, task: Strangers) -> dict[str, float]:
+    """Where the known people's images and class weights lie on the sphere."""
+    import torch
+
+    weights = next(p for p in net[-1].parameters() if p.ndim > 1).detach()
+    unit = torch.nn.functional.normalize(weights, dim=1)
+    cosine = torch.nn.functional.normalize(predict(net[0], task.x), dim=1) @ unit.T
+    own = cosine.gather(1, task.y[:, None])[:, 0]
+    other = cosine.scatter(1, task.y[:, None], -torch.inf).amax(1)
+    near = (unit @ unit.T).fill_diagonal_(-torch.inf).amax(1)
+    return {
+        name: v.mean().item() for name, v in (("own", own), ("lead", own - other), ("near", near))
+    }
+
+
+@cache
+def _kept(seed: int, people: int) -> Strangers:
+    """The faces of a seed, drawn once in a process."""
+    return strangers(seed, people)
 
 
 def _sgd(parameters: list, lr: float) -> torch.optim.SGD:

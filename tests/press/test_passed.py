@@ -77,9 +77,18 @@ def test_what_it_depends_on(book, name):
     assert digest(book) != before
 
 
+def test_trials_of_another_name_that_it_shows(book):
+    write(book / "chapters/vision/user.ipynb", 'repro.trials.show("losses", "rates")')
+    before = digest(book)
+    stored = book / "trials/results/losses.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("{}")
+    assert digest(book) != before
+
+
 def test_what_it_does_not_depend_on(book):
     before = digest(book)
-    for name in ("repro/training.py", "repro/__pycache__/a.pyc", "trials/results/other.json"):
+    for name in ("repro/training.py", "repro/__pycache__/a.pyc", "trials/results/unnamed.json"):
         (book / name).parent.mkdir(parents=True, exist_ok=True)
         (book / name).write_text("changed")
     notebook = nbformat.read(book / "chapters/vision/other.ipynb", as_version=4)

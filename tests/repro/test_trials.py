@@ -209,3 +209,32 @@ def test_another_script_makes_a_result_stale(root):
     )
     path.unlink()
     assert "is gone" in trials.stale("sample")
+
+
+def test_trials_stand_beside_each_other(root, shown):
+    code = fingerprint(trials.script("sample"), "run")
+    one = stored(choose=[]) | {"code": code}
+    soft, hard = (
+        one | {"runs": [r for r in one["runs"] if (r["settings"]["arm"], r["settings"]["lr"]) == s]}
+        for s in (("soft", 0.1), ("hard", 0.3))
+    )
+    late = hard | {"seeds": [7, 8], "runs": [r | {"seed": r["seed"] - 93} for r in hard["runs"]]}
+    result = {"a": soft, "b": hard, "a-late": late, "b-late": late, "all": one}
+    trials.results("sample").write_text(json.dumps({"trials": result}))
+    rows, columns = {"first": "a", "second": "b"}, {"now": ("accuracy", "")}
+    trials.beside("sample", rows, columns, "Side by side.")
+    assert shown[0]["text/plain"].splitlines() == [
+        "Side by side. Mean ± half the 95 % interval over seeds 100, 101",
+        " | now",
+        "first | 2.0 ± 12.7",
+        "second | 8.0 ± 12.7",
+    ]
+    trials.beside("sample", rows, columns | {"late": ("accuracy", "-late")}, "Side by side")
+    assert "over seeds 100, 101 (now); 7, 8 (late)" in shown[1]["text/plain"]
+    with pytest.raises(trials.TrialError, match="'a-late' has other seeds than 'a': not compar"):
+        trials.beside("sample", {"first": "a", "second": "a-late"}, columns, "Side by side.")
+    with pytest.raises(trials.TrialError, match="6 combinations have no setting named"):
+        trials.beside("sample", {"first": "all"}, columns, "Side by side.")
+    write(root, "vision/sample", [*METHOD, cell("a = 1", "method")])
+    trials.beside("sample", {"first": "a"}, columns, "Side by side.")
+    assert shown[-1]["text/plain"].startswith("STALE: the code behind the trials a, b, a-late,")

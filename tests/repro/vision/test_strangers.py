@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from repro.data import faces
-from repro.vision.strangers import Strangers, embedding_scores, fit_embedding, strangers
+from repro.vision.strangers import (
+    Strangers,
+    embedding_scores,
+    fit_embedding,
+    strangers,
+    verified,
+)
 from repro.vision.verification_metrics import identification_rate, tar
 
 
@@ -75,3 +81,43 @@ def test_scores_are_those_of_the_cosine():
     assert 0 < scores["eer"] < 50 < scores["accuracy"] < 100
     longer = embedding_scores(torch.from_numpy(5 * f).float(), person)
     assert longer["tar"] == pytest.approx(scores["tar"], abs=0.5)
+
+
+class Turned(nn.Module):
+    """Class weights that are the first axes."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.s, self.W = nn.Parameter(torch.tensor(2.0)), nn.Parameter(weights)
+
+    def forward(self, f):
+        return self.s * f @ self.W.T
+
+
+def test_a_run_is_judged_on_strangers_and_by_its_own_people():
+    torch.manual_seed(0)
+    embedding = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))
+    weights = torch.tensor([[3.0, 0, 0], [0, 0.5, 0], [1, 1, 0]])
+    net = nn.Sequential(embedding, Turned(weights))
+    measured = verified(net, 5, lr=1e-9, epochs=1, people=3)
+    task = strangers(5, 3)
+    expected = embedding_scores(embedding(task.unseen).detach(), task.person)
+    assert {k: measured[k] for k in expected} == pytest.approx(expected, abs=0.1)
+    loss = nn.functional.cross_entropy(net(task.x), task.y).item()
+    assert measured["loss"] == pytest.approx(loss, rel=1e-4)
+    f = nn.functional.normalize(embedding(task.x), dim=1)
+    unit = nn.functional.normalize(weights, dim=1)
+    rows = [[float(a @ w) for w in unit] for a in f.detach()]
+    own = [row[y] for row, y in zip(rows, task.y, strict=True)]
+    rest = [max(row[:y] + row[y + 1 :]) for row, y in zip(rows, task.y.tolist(), strict=True)]
+    assert measured["own"] == pytest.approx(np.mean(own), abs=1e-5)
+    assert measured["lead"] == pytest.approx(np.mean(np.subtract(own, rest)), abs=1e-5)
+    assert measured["near"] == pytest.approx(0.5**0.5, abs=1e-5)
+
+
+def test_a_run_that_diverges_scores_what_chance_would():
+    net = nn.Sequential(nn.Sequential(nn.Flatten(), nn.Linear(256, 3)), nn.Linear(3, 4))
+    measured = verified(net, 5, lambda out, y: out.sum() * float("nan"), lr=1, epochs=1, people=4)
+    assert measured["accuracy"] == measured["eer"] == 50
+    assert measured["tar"] == 1
+    assert measured["loss"] == pytest.approx(np.log(4))
