@@ -1,0 +1,93 @@
+"""How large may the margin be, and does A-Softmax need its annealing?
+
+    make trials CH=am_softmax MISSING=1
+
+The tuned comparison of the losses stands in `trials/face_losses.py`.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import itertools
+import sys
+
+import torch
+from torch import Tensor, nn
+
+from press.trials import Quantity, Trial, grid, main
+from repro.vision.strangers import verified
+
+normface = repro.chapter("normface")
+am_softmax = repro.chapter("am_softmax")
+PEOPLE, EPOCHS, STEPS = 128, 32, 24  # steps of an epoch
+Scores = dict[str, float]
+
+
+def network(seed: int, width: int) -> nn.Sequential:
+    """The embedding, and cosines to class weights."""
+    torch.manual_seed(seed)
+    head: normface.Agents = am_softmax.Cosines(width, PEOPLE)
+    return nn.Sequential(normface.perceptron(256, 128, 128, width), head)
+
+
+def crowded(seed: int, arm: str, m: float, width: int, lr: float) -> Scores:
+    """AM-Softmax at s = 30 with features of some width."""
+
+    def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        return am_softmax.margin_softmax(outputs[0], y, am_softmax.additive(m), 30)
+
+    return verified(network(seed, width), seed, loss, lr=lr, multiple=10, epochs=EPOCHS)
+
+
+def blended(seed: int, arm: str, lr: float) -> Scores:
+    """A-Softmax, m = 4, with the released annealing or another blend from the first step on."""
+    steps, pace = itertools.count(1), 28_000 / (STEPS * EPOCHS)
+    fixed = {"annealed": None, "blend 5": 5.0, "blend 1": 1.0, "no blend": 0.0}[arm]
+
+    def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        blend = am_softmax.annealed(next(steps), pace) if fixed is None else fixed
+        psi = am_softmax.multiplicative(4, blend)
+        return am_softmax.margin_softmax(outputs[0], y, psi, outputs[1])
+
+    return verified(network(seed, 32), seed, loss, lr=lr, multiple=10, epochs=EPOCHS)
+
+
+QUANTITIES = (
+    Quantity("tar", "%", ".1f"),
+    Quantity("strict", "%", ".1f"),
+    Quantity("accuracy", "%", ".2f"),
+    Quantity("eer", "%", ".2f", better="lower"),
+    Quantity("dir", "%", ".1f"),
+    Quantity("loss", "nats", ".3f", better="lower"),
+    Quantity("own", "", ".3f"),
+    Quantity("lead", "", ".3f"),
+    Quantity("near", "", ".3f", better="lower"),
+)
+TRIALS = [
+    Trial(
+        "blend",
+        "Does A-Softmax need its blend with the plain cosine, and its annealing?",
+        blended,
+        QUANTITIES,
+        grid(arm=["annealed", "blend 5", "blend 1", "no blend"], lr=[0.025, 0.05, 0.1, 0.2]),
+        seeds=range(100, 102),
+        choose=("lr",),
+    ),
+    Trial(
+        "crowded",
+        "How large may the margin be, with 4 features and with 32?",
+        crowded,
+        QUANTITIES,
+        grid(
+            arm=["am-softmax"],
+            width=[4, 32],
+            m=[0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0],
+            lr=[0.1, 0.2],
+        ),
+        seeds=range(104, 108),
+        choose=("lr",),
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
