@@ -78,12 +78,8 @@ TRIALS = [
         "How large may the margin be, with 4 features and with 32?",
         crowded,
         QUANTITIES,
-        grid(
-            arm=["am-softmax"],
-            width=[4, 32],
-            m=[0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0],
-            lr=[0.1, 0.2],
-        ),
+        grid(arm=["am-softmax"], width=[4, 32], m=[0, 0.1, 0.2, 0.35, 0.5], lr=[0.1, 0.2])
+        + grid(arm=["am-softmax"], width=[4], m=[0.7, 1.0], lr=[0.1, 0.2]),
         seeds=range(104, 108),
         choose=("lr",),
     ),

@@ -182,10 +182,12 @@ def test_the_boundary_takes_arrays_up_to_the_largest_margin(chapter):
         chapter.boundary(beta, m * (1 - 1e-15)), beta / 2 - np.pi / 2, atol=1e-6
     )
     assert chapter.boundary(beta, 0.2).shape == (3,)
+    assert chapter.boundary(np.pi, 2) == pytest.approx(0)  # the largest of all
 
 
 @pytest.mark.parametrize(
-    ("beta", "m"), [(0, 0), (-1, 0.1), (3.2, 0.1), (0.5, 0.5), (0.5, -0.5), ([1, 0.5], 0.6)]
+    ("beta", "m"),
+    [(0, 0), (-1, 0.1), (3.2, 0.1), (0.5, 0.5), (0.5, -0.5), ([1, 0.5], 0.6), ([1, 0], 0)],
 )
 def test_classes_and_margins_without_a_boundary_are_refused(chapter, beta, m):
     with pytest.raises(ValueError, match=re.escape("expected 0 < beta <= pi")):
