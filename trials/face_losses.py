@@ -215,7 +215,7 @@ TRIALS = [
     rated(angular, "arcface"),
     *judged(angular, "arcface"),
     *constants(additive, "am-softmax", s=SCALES, m=MARGINS),
-    *judged(additive, "am-softmax", "again"),
+    judged(additive, "am-softmax", "again")[0],
     rated(c_triplet, "c-triplet"),
     *judged(c_triplet, "c-triplet"),
     *judged(released, "am-softmax-released", by="am-softmax"),
