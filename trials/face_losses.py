@@ -199,28 +199,27 @@ def judged(
 
 
 SCALES, MARGINS = [8, 16, 30], [0.1, 0.2, 0.35, 0.5]
-#: What is not stored yet comes last; `MISSING=1` makes it.
 TRIALS = [
     rated(softmax, "softmax", [1]),
     *judged(softmax, "softmax"),
     rated(learned_scale, "normface", lr=[0.05, 0.1, 0.2, 0.4]),
     *judged(learned_scale, "normface"),
-    rated(additive, "no-margin", m=[0]),
-    *judged(additive, "no-margin"),
     rated(additive, "am-softmax"),
     *judged(additive, "am-softmax"),
-    judged(additive, "am-softmax-misplaced", by="am-softmax", m=0.35 / 30)[0],
+    rated(additive, "no-margin", m=[0]),
+    *judged(additive, "no-margin"),
     rated(multiplicative, "a-softmax"),
     *judged(multiplicative, "a-softmax"),
+    judged(additive, "am-softmax-misplaced", by="am-softmax", m=0.35 / 30)[0],
     rated(angular, "arcface"),
     *judged(angular, "arcface"),
     *constants(additive, "am-softmax", s=SCALES, m=MARGINS),
     judged(additive, "am-softmax", "again")[0],
-    rated(c_triplet, "c-triplet"),
+    rated(c_triplet, "c-triplet", lr=[0.0125, *RATES]),
     *judged(c_triplet, "c-triplet"),
-    *judged(released, "am-softmax-released", by="am-softmax"),
     rated(unnormalised, "am-softmax-lengths"),
     *judged(unnormalised, "am-softmax-lengths"),
+    judged(released, "am-softmax-released", by="am-softmax")[0],
 ]
 
 if __name__ == "__main__":
