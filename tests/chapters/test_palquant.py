@@ -342,3 +342,19 @@ def test_a_network_survives_being_stored_and_other_types(chapter):
     twin.load_state_dict(torch.load(stream))
     assert torch.equal(net.eval()(x), twin.eval()(x))
     assert net.to(torch.bfloat16)(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_a_new_layer_spans_minus_one_to_one_and_nought_to_one(chapter):
+    assert chapter.QConv(2, 2, 3, 4).ranges.tolist() == [-1, 1, 0, 1, 1]
+
+
+def test_the_start_normalizes_by_the_batch_and_leaves_the_network_training(chapter):
+    torch.manual_seed(0)
+    net = nn.Sequential(chapter.QConv(1, 2, 3, 4), nn.BatchNorm2d(2)).eval()
+    chapter.start(net, torch.rand(8, 1, 6, 6))
+    assert net.training
+    assert net[1].num_batches_tracked == 1
+
+
+def test_columns_are_chosen_on_the_device_of_the_images(chapter):
+    assert chapter.own_columns(torch.empty(3, 1, 4, 6, device="meta"), 2).shape == (3, 2, 4, 6)

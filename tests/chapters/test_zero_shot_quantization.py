@@ -397,3 +397,20 @@ def test_weights_are_folded_and_rounded_per_channel(chapter, bits):
         if isinstance(layer, nn.Conv2d | nn.Linear):
             assert all(len(row.unique()) < 2**bits for row in layer.weight.flatten(1))
     assert any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+
+
+def test_a_standardized_generator_learns_no_scale_of_its_own(chapter):
+    made = chapter.Generator(3, 8, 2, 0.0, 1.0, standardize=True)
+    assert list(made.norm.parameters()) == []
+
+
+def test_pixels_move_by_a_tenth_at_first(chapter):
+    x = images()
+    before, y = x.clone(), torch.zeros(len(x), dtype=torch.long)
+    chapter.optimize_pixels(network(), x, y, lambda net, x, y: (x * x).sum(), 1)
+    moved = (x.detach() - before).abs()
+    assert moved.numpy() == pytest.approx(0.1, rel=1e-5)
+
+
+def test_classes_take_turns(chapter):
+    assert chapter.CLASSES[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
