@@ -111,6 +111,19 @@ TRIALS = [
         lengths,
         seeds=JUDGED,
     ),
+    Trial(
+        "exchange",
+        "What is the turn worth, from the whole image and from a part for each group?",
+        trained,
+        (ACCURACY, LOSS),
+        lambda finished: grid(
+            arm=list(ARMS)[6:],
+            lr=[best(finished)["parallel"]],
+            epochs=[EPOCHS],
+            design=list(DESIGNS),
+        ),
+        seeds=JUDGED,
+    ),
 ]
 
 if __name__ == "__main__":
