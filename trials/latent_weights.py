@@ -140,6 +140,18 @@ def double(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return state(trained(seed, arm, lr, epochs), seed)
 
 
+def borrowed(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """The real read-out with the normalisation of path B, as a plain network is read."""
+    net = trained(seed, arm, lr, epochs)
+    for block in net.blocks:
+        del block.norms["real"]
+    x_train, _, x, y = images(seed, 1600)
+    return {
+        "sign": 100 * accuracy(latent.read_out(net, x_train), x, y),
+        "hardtanh": 100 * accuracy(latent.read_out(net, x_train, "hardtanh"), x, y),
+    }
+
+
 def best(finished: Mapping[str, Any], trial: str) -> dict[str, float]:
     """Every arm's best rate in a trial."""
     return {setting["arm"]: setting["lr"] for setting in trials.chosen(finished[trial])}
@@ -196,13 +208,21 @@ TRIALS = [
         seeds=JUDGING,
     ),
     Trial(
+        "borrowed",
+        "Are jointly trained latents better read with path B's normalisation, too?",
+        borrowed,
+        STATE[1:3],
+        grid(arm=["R-bin + KL"], lr=[COMMON], epochs=[EPOCHS]),
+        seeds=JUDGING,
+    ),
+    Trial(
         "double",
         "Does the order of the arms change at twice the length?",
         double,
         STATE,
         lambda finished: (
             at_best(finished, "rates", [*CASES, "unshared"], epochs=[2 * EPOCHS])
-            + grid(arm=["plain"], lr=[COMMON], epochs=[2 * EPOCHS])
+            + grid(arm=["plain", "R-bin + KL"], lr=[COMMON], epochs=[2 * EPOCHS])
         ),
         seeds=JUDGING,
     ),
