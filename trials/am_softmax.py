@@ -1,4 +1,4 @@
-"""How large may the margin be, and does A-Softmax need its annealing?
+"""How large may the margin be? Does A-Softmax need its annealing, and the lengths of its features?
 
     make trials CH=am_softmax MISSING=1
 
@@ -10,11 +10,13 @@ import repro  # first: caps threads and instruction set
 # isort: split
 import itertools
 import sys
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from press.trials import Quantity, Trial, grid, main
+from repro.trials import Stored, chosen
 from repro.vision.strangers import verified
 
 normface = repro.chapter("normface")
@@ -52,6 +54,22 @@ def blended(seed: int, arm: str, lr: float) -> Scores:
     return verified(network(seed, 32), seed, loss, lr=lr, multiple=10, epochs=EPOCHS)
 
 
+def normalised(seed: int, arm: str, s: float, lr: float) -> Scores:
+    """The curve of A-Softmax, released annealing, on normalised features at a fixed scale."""
+    steps, pace = itertools.count(1), 28_000 / (STEPS * EPOCHS)
+
+    def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        psi = am_softmax.multiplicative(4, am_softmax.annealed(next(steps), pace))
+        return am_softmax.margin_softmax(outputs[0], y, psi, s)
+
+    return verified(network(seed, 32), seed, loss, lr=lr, multiple=10, epochs=EPOCHS)
+
+
+def best_scale(finished: Mapping[str, Stored]) -> list[dict]:
+    """The scale chosen on two sets of people, for others."""
+    return [dict(setting) for setting in chosen(finished["normalised-scales"])]
+
+
 QUANTITIES = (
     Quantity("tar", "%", ".1f"),
     Quantity("strict", "%", ".1f"),
@@ -82,6 +100,23 @@ TRIALS = [
         + grid(arm=["am-softmax"], width=[4], m=[0.7, 1.0], lr=[0.1, 0.2]),
         seeds=range(104, 108),
         choose=("lr",),
+    ),
+    Trial(
+        "normalised-scales",
+        "Which scale suits A-Softmax's curve on normalised features?",
+        normalised,
+        QUANTITIES,
+        grid(arm=["a-softmax-normalised"], s=[8, 16, 30], lr=[0.05]),
+        seeds=range(100, 102),
+        choose=("s",),
+    ),
+    Trial(
+        "normalised",
+        "How well does A-Softmax's curve verify on normalised features?",
+        normalised,
+        QUANTITIES,
+        best_scale,
+        seeds=range(104, 112),
     ),
 ]
 
