@@ -127,3 +127,10 @@ def test_the_digits_are_those_of_every_version_of_python(hashed):
 
 def test_words_are_names_attributes_imports_and_texts():
     assert mentioned(ast.parse("import a.b\nc.d('e', f=1)")) == {"a", "b", "c", "d", "e"}
+
+
+def test_a_broken_notebook_is_named(hashed, tmp_path):
+    hashed()
+    (tmp_path / "chapters" / "vision" / "sample.ipynb").write_text("{")
+    with pytest.raises(chapters.ChapterError, match=r"sample\.ipynb is not a notebook"):
+        fingerprint(tmp_path / "script.py", "run")
