@@ -17,7 +17,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 from press.writing import write_atomically
-from repro import chapters
+from repro import chapters, trials
 
 #: The folder of the packages `repro` and `press`.
 SOURCES = Path(__file__).resolve().parents[1]
@@ -68,18 +68,12 @@ def _parts(path: Path) -> dict[str, bytes]:
     package = [
         file for file in (SOURCES / "repro").rglob("*") if file.suffix not in (".py", ".pyc")
     ]
-    paths = {path, *_stored(path), *files, *package, *(SOURCES / name for name in ALWAYS)}
+    stored = map(trials.results, trials.named(path.stem, _code(path)))
+    paths = {path, *stored, *files, *package, *(SOURCES / name for name in ALWAYS)}
     parts = {str(file): file.read_bytes() for file in paths if file.is_file()}
     known = chapters.notebooks()
     methods = {slug: chapters.method_hash(known[slug]) for slug in slugs if slug in known}
     return parts | {METHODS + slug: method.encode() for slug, method in methods.items()}
-
-
-def _stored(path: Path) -> list[Path]:
-    """The results of a chapter's trials, and of others whose name stands in its code."""
-    code = "\n".join(_code(path))
-    results = (chapters.ROOT / "trials" / "results").glob("*.json")
-    return [file for file in results if file.stem == path.stem or f'"{file.stem}"' in code]
 
 
 def _reached(path: Path) -> tuple[set[Path], set[str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -85,19 +86,19 @@ def read(path: Path | str) -> NotebookNode:
         ) from error
 
 
-def method_cells(notebook: NotebookNode) -> list[tuple[int, str]]:
+def method_cells(notebook: Mapping[str, Any]) -> list[tuple[int, str]]:
     """Number and source of every code cell tagged `method`.
 
     Args:
-        notebook: in nbformat 4.
+        notebook: in nbformat 4, read by `read` or as plain JSON.
 
     Returns:
         The cells in order, with their numbers among all cells of the notebook, from 1.
     """
     return [
-        (number, cell.source)
-        for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code" and "method" in cell.metadata.get("tags", [])
+        (number, "".join(cell["source"]))
+        for number, cell in enumerate(notebook["cells"], start=1)
+        if cell["cell_type"] == "code" and "method" in cell["metadata"].get("tags", [])
     ]
 
 

@@ -42,18 +42,13 @@ def fingerprint(script: Path, function: str) -> str:
 def _method(notebook: Path) -> str:
     """The method cells of a chapter, read as JSON: to load nbformat takes over a second."""
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cells = chapters.method_cells(json.loads(notebook.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError) as error:
         raise chapters.ChapterError(
             f"{notebook} is not a notebook in nbformat 4 ({type(error).__name__}: {error}): "
             "restore it from version control"
         ) from error
-    method = [
-        "".join(cell["source"])
-        for cell in cells
-        if cell["cell_type"] == "code" and "method" in cell["metadata"].get("tags", [])
-    ]
-    return "\n\n".join(method)
+    return "\n\n".join(source for _, source in cells)
 
 
 def mentioned(node: ast.AST) -> set[str]:

@@ -8,15 +8,17 @@ machine and are compared like text when the chapter is verified.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from repro import chapters
-from repro.fingerprint import fingerprint
+from repro.fingerprint import fingerprint, mentioned
 from repro.report import table
 from repro.stats import paired_interval, t_interval
 
@@ -36,6 +38,24 @@ def script(slug: str) -> Path:
 def results(slug: str) -> Path:
     """The file of a chapter's stored results, whether it exists or not."""
     return chapters.ROOT / "trials" / "results" / f"{slug}.json"
+
+
+def named(slug: str, sources: Iterable[str]) -> list[str]:
+    """The stored results that a chapter depends on.
+
+    Args:
+        slug: the chapter's name.
+        sources: its code; what does not parse names nothing.
+
+    Returns:
+        Names of results in alphabetical order: the chapter's own, where it has any, and others
+        whose name stands in its code.
+    """
+    words = {slug}
+    for source in sources:
+        with contextlib.suppress(SyntaxError):
+            words |= mentioned(ast.parse(source))
+    return sorted(file.stem for file in results(slug).parent.glob("*.json") if file.stem in words)
 
 
 def load(slug: str) -> dict[str, Any]:

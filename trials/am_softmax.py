@@ -13,9 +13,10 @@ import sys
 from collections.abc import Mapping
 
 import torch
+from face_losses import QUANTITIES
 from torch import Tensor, nn
 
-from press.trials import Quantity, Trial, grid, main
+from press.trials import Trial, grid, main
 from repro.trials import Stored, chosen
 from repro.vision.strangers import verified
 
@@ -70,17 +71,6 @@ def best_scale(finished: Mapping[str, Stored]) -> list[dict]:
     return [dict(setting) for setting in chosen(finished["normalised-scales"])]
 
 
-QUANTITIES = (
-    Quantity("tar", "%", ".1f"),
-    Quantity("strict", "%", ".1f"),
-    Quantity("accuracy", "%", ".2f"),
-    Quantity("eer", "%", ".2f", better="lower"),
-    Quantity("dir", "%", ".1f"),
-    Quantity("loss", "nats", ".3f", better="lower"),
-    Quantity("own", "", ".3f"),
-    Quantity("lead", "", ".3f"),
-    Quantity("near", "", ".3f", better="lower"),
-)
 TRIALS = [
     Trial(
         "blend",
