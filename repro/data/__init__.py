@@ -9,12 +9,14 @@ from repro.data.diffusion import Hardi, crossing_fibres, hardi_voxels
 from repro.data.digits import digits
 from repro.data.faces import Faces, draw_faces, faces
 from repro.data.photographs import photograph, photograph_patches
+from repro.data.skeletons import Skeletons, skeletons
 from repro.data.split import Split
 from repro.data.torchvision_files import load
 
 __all__ = [
     "Faces",
     "Hardi",
+    "Skeletons",
     "Split",
     "cluttered_digits",
     "crossing_fibres",
@@ -25,4 +27,5 @@ __all__ = [
     "load",
     "photograph",
     "photograph_patches",
+    "skeletons",
 ]
