@@ -47,7 +47,7 @@
     };
     button.addEventListener("click", () => {
       if (name === "primary" && wide.matches) {
-        bar.classList.toggle("pst-sidebar-hidden");
+        bar.classList.toggle(document.body.matches(".landing") ? "book-shown" : "pst-sidebar-hidden");
         return;
       }
       move(bar, dialog);

@@ -14,6 +14,8 @@ from press import BookError
 from repro import chapters
 
 FILE = "_toc.yml"
+#: Papers that the finished book reproduces.
+PAPERS = 33
 #: Folder and caption of every part, in the order of the book.
 PARTS: dict[str, str] = {
     "binarization": "Binary and ternary networks",

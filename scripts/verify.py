@@ -17,6 +17,7 @@ from pathlib import Path
 from render import ROOT, published, render
 
 from press.isolation import isolated
+from press.toc import PAPERS
 
 BROWSERS = (
     "chromium",
@@ -30,7 +31,6 @@ NO_BROWSER = (
     "no Chromium found. Install it (Debian: sudo apt install chromium; macOS: brew install "
     "--cask chromium) or set CHROMIUM=/path/to/it"
 )
-BOOK = 33  # chapters when it is complete
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,13 @@ def budgets(took: Mapping[str, float], count: int) -> str:
     Returns:
         One line for each phase, and one for their sum.
     """
-    lines = [f"{'seconds':<10} {'used':>7} {f'{count} chapters':>12} {f'{BOOK} chapters':>12}"]
+    lines = [f"{'seconds':<10} {'used':>7} {f'{count} chapters':>12} {f'{PAPERS} chapters':>12}"]
     rows = [(name, used, BUDGETS[name]) for name, used in took.items() if name in BUDGETS]
     total = Budget(sum(row[2].always for row in rows), sum(row[2].each for row in rows))
     for name, used, budget in [*rows, ("all", sum(row[1] for row in rows), total)]:
         over = "  OVER BUDGET" if used > budget.of(count) else ""
         lines.append(
-            f"{name:<10} {used:7.1f} {budget.of(count):12.0f} {budget.of(BOOK):12.0f}{over}"
+            f"{name:<10} {used:7.1f} {budget.of(count):12.0f} {budget.of(PAPERS):12.0f}{over}"
         )
     return "\n".join(lines)
 

@@ -17,8 +17,8 @@ from repro.claims import Ledger, Stated, Varied, at_least, at_most, equals
 # One transparent pixel.
 PNG = b64encode(
     bytes.fromhex(
-        "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-        "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+        "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000b49444154789c"
+        "6360000200000500017a5eab3f0000000049454e44ae426082"
     )
 ).decode()
 ALT = 'A "quoted" figure'
@@ -53,13 +53,17 @@ STATED = (
     Stated("gamma", "Never below four", "section 3"),
     Stated("imagenet", "It works on a million images", "table 4", out_of_reach="no data & no time"),
 )
+PLAY = '<div class="repro-explore"><img alt="moves" src="data:," width="9" height="9"></div>'
 STALE = "<p>drawn before the record changed</p>"
 LISTED = ("index", "chapters/binarization/one", "chapters/binarization/two")
 PAGES = {
     "index.md": """\
 # Book
 
-```{book-numbers}
+```{book-opening} one
+:say: Move it.
+
+Papers & what became of them.
 ```
 
 ```{book-gallery}
@@ -97,6 +101,7 @@ chapters/deep/text
 SETTINGS = {
     "extensions": ["myst_nb", "sphinx_copybutton", "press.site"],
     "html_theme": "sphinx_book_theme",
+    "html_title": "Book",
     "nb_execution_mode": "off",
     "nb_mime_priority_overrides": [["html", "text/html", 0]],
     "myst_enable_extensions": ["dollarmath"],
@@ -161,6 +166,15 @@ def chapter(name: str = "one", heading: str = "# First chapter", **changes: obje
         new_markdown_cell("## The method\n\nCompute $a$.\n\n$$ a = b $$"),
         new_code_cell("3\n\n4", outputs=[shown(entry=entry) for entry in entries.records]),
         new_code_cell("5", outputs=[shown(ledger=True)]),
+        new_code_cell(
+            "6",
+            metadata={"tags": ["plot"]},
+            outputs=[
+                new_output(
+                    "display_data", data={"text/html": PLAY}, metadata={"repro": {"explore": ["p"]}}
+                )
+            ],
+        ),
         new_markdown_cell("## Why it works\n\nThis is not counted."),
     ]
     told = METADATA | {"slug": name} | changes

@@ -17,10 +17,12 @@ THEME = Path(__file__).with_name("theme")
 #: Scripts of every page: what marks the words of a search on the pages that it found, and the
 #: book's own.
 EVERYWHERE = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "book.js")
-#: Scripts of pages that hold a mark: a button that copies code, the filters of the scoreboard.
+#: Scripts of pages that hold a mark: a button that copies code, the filters of the
+#: scoreboard and of the gallery.
 WHERE = {
     'class="highlight': ("clipboard.min.js", "copybutton.js"),
     'class="scoreboard"': ("scoreboard.js",),
+    'class="gallery__filters': ("gallery.js",),
 }
 #: The template that searches, what it needs beside its own scripts, and what these need at once.
 SEARCH = "search.html"

@@ -31,10 +31,14 @@ def environment() -> Environment:
     return made
 
 
+def fill(template: str, **values: object) -> str:
+    """Fill a template of this folder, named without `.html`."""
+    return environment().get_template(f"{template}.html").render(**values)
+
+
 def node(template: str, **values: object) -> nodes.raw:
-    """Fill a template of this folder, named without `.html`, into a node for a doctree."""
-    html = environment().get_template(f"{template}.html").render(**values)
-    return nodes.raw("", html, format="html")
+    """Fill a template of this folder into a node for a doctree."""
+    return nodes.raw("", fill(template, **values), format="html")
 
 
 def duration(seconds: float) -> str:

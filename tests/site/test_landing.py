@@ -16,15 +16,57 @@ def test_gallery_shows_every_chapter(visitor):
 
 
 def test_numbers_agree_with_the_records(visitor, stored):
-    numbers = visitor.open(LANDING).locator(".book-numbers")
-    chapters, claims, time = numbers.locator("dd").all_inner_texts()
-    assert int(chapters) == len(CHAPTERS)
+    opening = visitor.open(LANDING).locator(".opening")
+    papers, claims = opening.locator("dd").all_inner_texts()
+    assert int(papers.split()[0]) == len(CHAPTERS)
     assert claims.split() == [str(stored["claim"]), "of", str(stored["stated"])]
-    assert time.endswith(("s", "min", "h"))
-    verdicts = numbers.locator(".verdict").all_inner_texts()
-    assert sum(int(verdict.split()[0]) for verdict in verdicts) == stored["claim"]
-    besides = numbers.locator("small").inner_text()
-    assert f"{stored['check']} check" in besides and f"{stored['finding']} finding" in besides
+    verdicts = opening.locator(".verdict").all_inner_texts()
+    assert sum(int(verdict.split()[0]) for verdict in verdicts) == stored["stated"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_everything_is_said_on_the_first_screen(visitor, width, height):
+    page = visitor.open(LANDING, width=width, height=height)
+    for part in ("__sentence", "__play img", "__play input", "__verdicts", "__start a"):
+        box = page.locator(f".opening{part}").first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, part
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, part
+
+
+def test_the_slider_moves_the_picture(visitor):
+    page = visitor.open(LANDING)
+    image = page.locator(".opening img")
+    before = image.get_attribute("alt")
+    page.locator(".opening input[type=range]").first.press("Home")
+    assert image.get_attribute("alt") != before
+    page.wait_for_function("image => image.naturalWidth > 0", arg=image.element_handle())
+    assert visitor.problems == []
+
+
+def test_filters_show_the_papers_of_a_part(visitor):
+    page = visitor.open(LANDING)
+    cards = page.locator(".gallery__card:visible")
+    buttons = page.locator(".gallery__filters button")
+    shown = 0
+    for button in buttons.all()[1:]:
+        button.press("Enter")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert page.locator(".gallery__filters [aria-pressed=true]").count() == 1
+        assert {*cards.locator(".gallery__part").all_inner_texts()} == {
+            button.inner_text().rpartition(" ")[0]
+        }
+        assert button.inner_text().endswith(f" {cards.count()}")
+        shown += cards.count()
+    assert shown == len(CHAPTERS)
+    buttons.first.click()
+    assert cards.count() == len(CHAPTERS)
+
+
+def test_all_papers_show_without_scripts(visitor):
+    page = visitor.open(LANDING, scripts=False)
+    assert page.locator(".gallery__card:visible").count() == len(CHAPTERS)
+    assert not page.locator(".gallery__filters").is_visible()
+    assert page.locator(".opening img").is_visible()
 
 
 def test_a_part_shows_its_own_chapters(visitor):

@@ -1,5 +1,7 @@
 """A small book in use, and the site built from it."""
 
+from types import SimpleNamespace
+
 import pytest
 from small_site import build, write_book
 
@@ -17,3 +19,17 @@ def built(tmp_path_factory):
         out, warnings = build(write_book(tmp_path_factory.mktemp("built") / "book", patch))
     assert warnings == ""
     return out
+
+
+@pytest.fixture
+def app_at():
+    """An application whose site is published at an address."""
+
+    def made(address):
+        options = {"repository_url": ""}
+        config = SimpleNamespace(
+            html_baseurl=address, html_theme_options=options, html_title="Book", root_doc="index"
+        )
+        return SimpleNamespace(config=config)
+
+    return made

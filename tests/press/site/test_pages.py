@@ -74,17 +74,42 @@ class TestLanding:
     def page(self, built):
         return parsed(built, "index.html")
 
-    def test_numbers(self, page):
-        chapters, claims, time = page.select(".book-numbers dd")
-        assert (words(chapters), words(claims), words(time)) == ("2", "6 of 8", "1 min 25 s")
-        assert words(page.select(".book-numbers dt")[1]) == (
-            "claims of the papers tested 2 reproduced 2 not at this scale 2 contradicted "
-            "and 2 checks and 2 findings of our own, counted apart"
-        )
+    def test_opening(self, page):
+        opening = page.select_one(".opening")
+        assert words(opening.select_one(".opening__sentence")) == "Papers & what became of them."
+        papers, claims = opening.select("dl > div")
+        assert (words(papers.dd), words(papers.dt)) == ("2 of 33", "papers so far")
+        assert (words(claims.dd), words(claims.dt)) == ("6 of 8", "claims tested")
+        verdicts = [words(verdict) for verdict in opening.select(".verdict")]
+        assert verdicts == [
+            "2 reproduced", "2 not at this scale", "2 contradicted", "2 out of reach",
+        ]  # fmt: skip
+        parts = [part["style"] for part in opening.select(".tally > *")]
+        assert parts == [f"flex-grow: {number}" for number in (2, 2, 2, 2)]
+        start = opening.select_one(".opening__start a")
+        assert (start["href"], words(start)) == (ONE, "Start with First <chapter>")
+
+    def test_opening_plays_the_figure_of_a_chapter(self, page):
+        play = page.select_one(".opening__play")
+        assert play.select_one(".repro-explore img")["alt"] == "moves"
+        assert words(play.select_one(".opening__say")).startswith("Move")
+
+    def test_title_is_said_once(self, built, page):
+        assert page.title.text == "Book"
+        assert parsed(built, ONE).title.text == "First chapter · Book"
+
+    def test_lost_readers_find_back(self, built):
+        page = parsed(built, "404.html")
+        assert page.select("script, link, img") == []
+        assert [link["href"] for link in page.select("a")] == [
+            "index.html", "chapters/appendix/scoreboard.html", "search.html",
+        ]  # fmt: skip
 
     def test_gallery(self, built, page):
-        captions = [words(part) for part in page.select(".gallery__part")]
-        assert captions == ["Binary and ternary networks"]
+        assert page.select(".gallery__filters") == [], "there is one part"
+        assert {words(part) for part in page.select(".gallery__part")} == {
+            "Binary and ternary networks"
+        }
         cards = page.select(".gallery__card")
         assert [card["href"] for card in cards] == ["chapters/binarization/two.html", ONE]
         for card in cards:
@@ -167,8 +192,9 @@ class TestBoard:
         assert words(board.caption) == "n steps"
 
     def test_gallery_of_a_part(self, page):
-        assert len(page.select(".gallery")) == 1
-        assert page.select(".gallery__part") == []
+        own, none = page.select(".gallery")
+        assert none.select(".gallery__card") == []
+        assert own.select(".gallery__part, .gallery__filters") == []
         card = page.select_one(".gallery__card")
         assert card["href"] == "../../chapters/binarization/two.html"
         assert card.img["src"] == "../../_static/thumbnails/two.png"

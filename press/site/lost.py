@@ -1,0 +1,29 @@
+"""The page for addresses that lead nowhere, `404.html`, which hosts show in place of a page.
+
+It is shown at the address that was asked for, at any depth. So it brings its own style, and leads
+to the published site by full addresses, once these are known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from press.site import repository, templating
+
+PAGE = "404.html"
+
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """Write the page."""
+    if exception is not None or app.builder.format != "html":
+        return
+    base = repository.site_address(app.config) or ""
+    page = templating.fill("lost", title=app.config.html_title, base=base)
+    (Path(app.outdir) / PAGE).write_text(page, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Write it when the site is built."""
+    app.connect("build-finished", write)
