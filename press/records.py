@@ -17,6 +17,7 @@ from repro.claims import ClaimError, cards
 from repro.claims.entries import distinct
 from repro.claims.paper import Coverage, Stated, check_rows, coverage, gaps
 from repro.claims.stored import rejudge
+from repro.markup import render
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _classes(html: str) -> set[str]:
     return {name for name in names if name.startswith("claim")}
 
 
-def redraw(slug: str, notebook: NotebookNode) -> None:
+def redraw(slug: str, notebook: NotebookNode, render: cards.Render = render) -> None:
     """Draw every card and table of a notebook from its records, in place; nothing is executed.
 
     The texts that a record holds of its rule and its numbers are written anew as well.
@@ -182,11 +183,12 @@ def redraw(slug: str, notebook: NotebookNode) -> None:
     Args:
         slug: the chapter's name.
         notebook: in nbformat 4; its outputs are changed.
+        render: fills the templates; by default those that stored outputs are drawn with.
 
     Raises:
         ClaimError: as for `read`; the notebook is left as it was.
     """
-    for drawn in _drawn(read(slug, notebook), notebook):
+    for drawn in _drawn(read(slug, notebook), notebook, render):
         drawn.output.data = from_dict(drawn.data)
         if drawn.record:
             drawn.output.metadata.repro.entry = from_dict(drawn.record)
@@ -218,21 +220,23 @@ class _Drawn:
         return told == self.data and (not self.record or stored == self.record)
 
 
-def _drawn(records: Records, notebook: NotebookNode) -> Iterator[_Drawn]:
+def _drawn(
+    records: Records, notebook: NotebookNode, render: cards.Render = render
+) -> Iterator[_Drawn]:
     """Every output that shows records."""
     rows, entries = records.rows, records.entries
     by_id = {entry["id"]: entry for entry in entries}
     for number, output in outputs(notebook, "entry"):
         entry = by_id[output.metadata.repro.entry.id]
-        html = cards.card(entry, records.where(entry["id"]))
+        html = cards.card(entry, records.where(entry["id"]), render)
         name = f"{entry['kind']} {entry['id']!r}"
         yield _Drawn(number, name, output, _data(html, cards.card_text(entry)), entry)
     for number, output in outputs(notebook, "paper"):
-        html = cards.paper(records.chapter, rows, entries)
+        html = cards.paper(records.chapter, rows, entries, render)
         name = "the table of the paper's claims"
         yield _Drawn(number, name, output, _data(html, cards.paper_text(rows)))
     for number, output in outputs(notebook, "ledger"):
-        html = cards.ledger(rows, entries)
+        html = cards.ledger(rows, entries, render)
         yield _Drawn(number, "the ledger", output, _data(html, cards.ledger_text(rows, entries)))
 
 

@@ -21,6 +21,13 @@ PNG = b64encode(
         "6360000200000500017a5eab3f0000000049454e44ae426082"
     )
 ).decode()
+#: A white one.
+WHITE = b64encode(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000b49444154789c63"
+        "f80f040009fb03fdfb5e6b2b0000000049454e44ae426082"
+    )
+).decode()
 ALT = 'A "quoted" figure'
 BIB = r"""
 @inproceedings{one2020,
@@ -54,6 +61,7 @@ STATED = (
     Stated("imagenet", "It works on a million images", "table 4", out_of_reach="no data & no time"),
 )
 PLAY = '<div class="repro-explore"><img alt="moves" src="data:," width="9" height="9"></div>'
+FOLDED = {"tags": ["plot", "hide-input"], "mystnb": {"code_prompt_show": "Show the plot code"}}
 STALE = "<p>drawn before the record changed</p>"
 LISTED = ("index", "chapters/binarization/one", "chapters/binarization/two")
 PAGES = {
@@ -144,11 +152,11 @@ def shown(**stored: object) -> NotebookNode:
     return new_output("display_data", data=data, metadata={"repro": stored})
 
 
-def picture(alt: str, **told: object) -> NotebookNode:
+def picture(alt: str, png: str = PNG, **told: object) -> NotebookNode:
     """An output that shows a figure, with more metadata."""
     return new_output(
         "display_data",
-        data={"image/png": PNG, "text/plain": f"figure: {alt}"},
+        data={"image/png": png, "text/plain": f"figure: {alt}"},
         metadata={"repro": {"alt": alt} | told, "image/png": {"width": 700}},
     )
 
@@ -175,7 +183,10 @@ def chapter(name: str = "one", heading: str = "# First chapter", **changes: obje
                 )
             ],
         ),
+        new_code_cell("7\n\n8", outputs=[picture(ALT, WHITE)], metadata=FOLDED),
+        new_markdown_cell("## Does it work?\n\nIt does."),
         new_markdown_cell("## Why it works\n\nThis is not counted."),
+        new_markdown_cell("## What reproduces\n\nAll."),
     ]
     told = METADATA | {"slug": name} | changes
     metadata = {

@@ -10,12 +10,9 @@ from sphinx.util import logging
 
 from press import bibliography
 from press.chapter import Chapter
-from press.checks import anatomy
 from press.site import library, repository, templating
+from press.site.sections import SHORT_PATH, found
 from repro import chapters
-
-#: The sections that are enough to understand the paper.
-SHORT_PATH = (*anatomy.SECTIONS[:4], "What reproduces")
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +39,14 @@ def short_path(chapter: Chapter, doctree: nodes.document) -> ShortPath:
         chapter: the notebook.
         doctree: its page, which knows the anchors.
     """
-    anchors = {
-        section.next_node(nodes.title).astext(): section["ids"][0]
-        for section in doctree.findall(nodes.section)
-    }
+    sections = found(doctree)
+    ways = {name: sections[name] for name in SHORT_PATH if name in sections}
     prose = [cell for cell in chapter.prose if cell.section in SHORT_PATH]
     code = [cell for cell in chapter.code if cell.section in SHORT_PATH and cell.kind is None]
     return ShortPath(
-        sections=tuple((name, anchors[name]) for name in SHORT_PATH if name in anchors),
+        sections=tuple(
+            (way.next_node(nodes.title).astext(), way["ids"][0]) for way in ways.values()
+        ),
         words=sum(cell.markdown.words for cell in prose),
         lines=sum(bool(line.strip()) for cell in code for line in cell.source.splitlines()),
     )
@@ -87,6 +84,7 @@ def card(app: Sphinx, chapter: library.Finished, doctree: nodes.document) -> nod
         checks=len(chapter.records.of("check")),
         findings=len(chapter.records.of("finding")),
         path=short_path(chapter.chapter, doctree),
+        up="../" * chapter.docname.count("/"),
         launchers=repository.launchers(app.config, chapter.docname),
         # The theme puts the notebook there, for its own download button.
         download="../" * chapter.docname.count("/") + f"_sources/{chapter.docname}.ipynb",

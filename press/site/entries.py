@@ -1,12 +1,18 @@
-"""Claims, checks and findings on a chapter's page: drawn from their records as it is read."""
+"""Claims, checks and findings on a chapter's page: drawn from their records as it is read.
+
+A stored output is read beside its code, in many programs; here the same record is told in a
+sentence, leads to what its verdict means, and folds away what few readers ask for.
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import nbformat
 from sphinx.application import Sphinx
 
 from press import records
-from press.site import library
+from press.site import library, templating
 from repro.claims import ClaimError
 
 
@@ -23,7 +29,7 @@ def draw(app: Sphinx, docname: str, source: list[str]) -> None:
         return
     notebook = nbformat.reads(source[0], as_version=4)
     try:
-        records.redraw(path.stem, notebook)
+        records.redraw(path.stem, notebook, partial(templating.fill, up="../" * docname.count("/")))
     except ClaimError:
         return
     source[0] = nbformat.writes(notebook)

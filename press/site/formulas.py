@@ -31,7 +31,8 @@ NODE = "playwright"
 PROGRAM = Path(__file__).with_name("typeset.js")
 #: A formula that is not typeset yet, with the number that may stand before it.
 FORMULA = re.compile(
-    r'(?P<start><(?P<tag>span|div) class="math [^>]*>(?:\s*<span class="eqno">.*?</span>)?)'
+    r'(?P<start><(?P<tag>span|div) class="math [^>]*>'
+    r'(?:\s*<span class="eqno">(?:(?!</span>).)*</span>)?)'
     r"\s*(?P<tex>[^<\s][^<]*)(?P<end></(?P=tag)>)",
     re.DOTALL,
 )

@@ -60,18 +60,35 @@ def thumbnail(chapter: Chapter) -> Picture | None:
 
 
 def describe(app: Sphinx, doctree: nodes.document) -> None:
-    """Give the images of a notebook's page their alternative text and their classes."""
+    """Give the images of a notebook's page their alternative text and their classes.
+
+    What was drawn for the gallery stays there.
+    """
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
     shown = [picture for cell in load(path).code for picture in pictures(cell)]
     # MyST-NB names the file of a picture by the SHA-256 of its bytes.
     named = {hashlib.sha256(picture.png).hexdigest(): picture for picture in shown}
-    for image in doctree.findall(nodes.image):
+    for image in list(doctree.findall(nodes.image)):
         if picture := named.get(Path(image["uri"]).stem):
+            if picture.small:
+                leave_out(image)
+                continue
             image["classes"] += picture.classes
             if picture.alt:
                 image["alt"] = picture.alt
+
+
+def leave_out(image: nodes.image) -> None:
+    """Take a picture from its page, and the cell that shows nothing else with it."""
+    node: nodes.Element = image
+    while node.parent is not None and "cell" not in node.get("classes", ()):
+        node = node.parent
+    shown = [part for part in node.children if "cell_output" in part.get("classes", ())]
+    alone = len(shown) == 1 and len(shown[0].children) == 1
+    taken = node if alone else image
+    taken.parent.remove(taken)
 
 
 def size(app: Sphinx, exception: Exception | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from press.bench import text
 from press.site import numbers
 from repro import markup
 from repro.claims.cards import css
+
+#: What a measured text begins with that is not a number.
+STATISTIC = re.compile(r"^(mean|slope) ")
 
 
 @cache
@@ -26,6 +30,7 @@ def environment() -> Environment:
         "css": css,
         "duration": duration,
         "memory": memory,
+        "phrase": phrase,
         "powers": numbers.written,
     }
     return made
@@ -39,6 +44,11 @@ def fill(template: str, **values: object) -> str:
 def node(template: str, **values: object) -> nodes.raw:
     """Fill a template of this folder into a node for a doctree."""
     return nodes.raw("", fill(template, **values), format="html")
+
+
+def phrase(measured: str) -> str:
+    """Write what was measured as a part of a sentence: `mean 3` as `a mean of 3`."""
+    return STATISTIC.sub(r"a \1 of ", measured)
 
 
 def duration(seconds: float) -> str:

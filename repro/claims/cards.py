@@ -1,14 +1,17 @@
 """How entries, a ledger and the table of a paper's claims look: HTML, and plain text of each.
 
-Everything here follows from records. It is the same on every machine, except what is masked.
+Everything here follows from records. It is the same on every machine, except what is masked. Those
+who draw with templates of their own, such as the site, bring them along as `render`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from repro.claims.paper import Stated, coverage, gaps
 from repro.markup import aligned, render
 
+#: Fills a template, given its name and what it uses.
+Render = Callable[..., str]
 #: Colour by verdict: at least 3:1 on white and on the dark page; the verdict stands beside it. The
 #: site takes its own from here.
 COLOURS = {
@@ -34,12 +37,13 @@ def anchor(record: Mapping[str, Any]) -> str:
     return f"claim-{record['chapter']}-{record['id']}"
 
 
-def card(record: Mapping[str, Any], where: str) -> str:
+def card(record: Mapping[str, Any], where: str, render: Render = render) -> str:
     """HTML of one entry.
 
     Args:
         record: the judged entry.
         where: for a claim, its place in the paper and its figure there; otherwise empty.
+        render: fills the template `entry`.
     """
     return render(
         "entry",
@@ -63,7 +67,12 @@ def card_text(record: Mapping[str, Any]) -> str:
     return f"{record['kind']} {record['id']} | {record['verdict']} | {record['rule']['text']}"
 
 
-def paper(chapter: str, rows: Sequence[Stated], records: Iterable[Mapping[str, Any]]) -> str:
+def paper(
+    chapter: str,
+    rows: Sequence[Stated],
+    records: Iterable[Mapping[str, Any]],
+    render: Render = render,
+) -> str:
     """HTML of the table of a paper's claims; verdicts stand where the records have them."""
     made = {record["id"]: record for record in records}
     shown = [(row, made.get(row.id), f"claim-{chapter}-{row.id}") for row in rows]
@@ -76,7 +85,9 @@ def paper_text(rows: Sequence[Stated]) -> str:
     return aligned(cells, ["id", "the paper claims", "here"])
 
 
-def ledger(rows: Sequence[Stated], records: Sequence[Mapping[str, Any]]) -> str:
+def ledger(
+    rows: Sequence[Stated], records: Sequence[Mapping[str, Any]], render: Render = render
+) -> str:
     """HTML of a ledger: the claims, the checks and the findings, apart, and what is amiss."""
     kinds = {kind: _of(kind, records) for kind in ("claim", "check", "finding")}
     return render(

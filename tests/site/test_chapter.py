@@ -30,10 +30,11 @@ def test_card_names_the_paper_and_counts_its_claims(reader):
 def test_verdicts_lead_to_their_cards(reader):
     links = reader.page.locator(".claim-table a")
     addresses = {link.get_attribute("href") for link in links.all()}
+    addresses = {address for address in addresses if address.startswith("#")}
     assert addresses
     for address in addresses:
         assert reader.page.locator(f".claim{address}").count() == 1
-    links.first.click()
+    reader.page.locator(".claim-table a[href^='#']").first.click()
     target = reader.page.locator(":target")
     assert target.bounding_box()["y"] < reader.page.viewport_size["height"]
 
@@ -73,8 +74,31 @@ def test_figures_and_formulas_show_without_scripts(visitor):
 
 def test_folds_say_what_is_inside(reader):
     prompts = reader.page.locator("details.hide summary").all_inner_texts()
-    said = {prompt.strip().removesuffix("#").strip() for prompt in prompts}
+    said = {prompt.partition(",")[0].strip() for prompt in prompts}
     assert {"Show the set-up", "Show the plot code", "Show the claim"} <= said
+    assert all(" line" in prompt for prompt in prompts if prompt.startswith("Show"))
+
+
+def test_code_can_be_read(reader):
+    sizes = reader.page.locator(".cell_input pre").evaluate_all(
+        "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(sizes) >= 13
+
+
+def test_figures_are_numbered(reader):
+    captions = reader.page.locator(".repro-caption strong").all_text_contents()
+    assert captions == [f"Figure {number}." for number in range(1, len(captions) + 1)]
+
+
+@pytest.mark.parametrize(("width", "display"), [(1280, "table-row"), (390, "block")])
+def test_closing_tables_are_cards_on_a_phone(visitor, width, display):
+    page = visitor.open(CHAPTER, width=width)
+    table = page.locator(".claim-table--claim")
+    row = table.locator("tbody tr").first
+    assert row.locator("th, td").count() == 3
+    assert row.evaluate("row => getComputedStyle(row).display") == display
+    assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
 
 
 def test_solutions_are_folded_and_open(reader):

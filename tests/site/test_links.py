@@ -1,12 +1,14 @@
 """Every address inside the site leads somewhere: pages, anchors, pictures, scripts, downloads."""
 
+import posixpath
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from rendered import PAGES, ROOT, SITE
+from rendered import CHAPTERS, PAGES, ROOT, SITE
 
 ATTRIBUTES = {"href", "src", "poster", "data"}
 LOADING = {"script", "link", "img", "iframe", "source"}
@@ -70,6 +72,20 @@ def test_internal_addresses_lead_somewhere(site, page):
 @pytest.mark.parametrize("page", PAGES or ["index.html"])
 def test_scripts_and_styles_come_from_the_site(site, page):
     assert [address for address in read(page).loaded if urlsplit(address).netloc] == []
+
+
+@pytest.mark.skipif(not CHAPTERS, reason="the site has no chapter")
+def test_reading_on_leads_through_all_chapters(site):
+    def leads(page, way):
+        found = re.search(rf'class="{way}"\s+href="([^"]+)"', (site / page).read_text("utf-8"))
+        return posixpath.normpath(posixpath.join(posixpath.dirname(page), found[1]))
+
+    last = next(page for page in CHAPTERS if leads(page, "right-next") not in CHAPTERS)
+    order = [last]
+    while (before := leads(order[0], "left-prev")) in CHAPTERS:
+        assert leads(before, "right-next") == order[0]
+        order.insert(0, before)
+    assert sorted(order) == CHAPTERS
 
 
 def test_pages_name_no_place_on_this_machine(site):

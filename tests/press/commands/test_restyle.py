@@ -3,12 +3,14 @@
 import difflib
 
 import pytest
+from jinja2 import ChoiceLoader, DictLoader
 from small_ledgers import drawn, notebook_of, record_of, records
 
 from press import BookError
 from press.canonical import canonical
 from press.commands.restyle import restyle, run
-from repro.claims import cards, rule
+from repro import markup
+from repro.claims import rule
 
 
 @pytest.fixture
@@ -31,12 +33,12 @@ def test_what_is_drawn_stays_as_it_is(path):
 
 
 def test_a_new_word_in_a_template_is_all_that_changes(path, monkeypatch):
-    before, entry = path.read_text(), cards.render
-    monkeypatch.setattr(
-        cards,
-        "render",
-        lambda name, **values: entry(name, **values).replace("Control:", "Against:"),
+    before, environment = path.read_text(), markup.environment()
+    entry = (
+        (markup.TEMPLATES / "entry.html").read_text().replace('row("Control")', 'row("Against")')
     )
+    loaders = [DictLoader({"entry.html": entry}), environment.loader]
+    monkeypatch.setattr(environment, "loader", ChoiceLoader(loaders))
     assert restyle(path)
     lines = changed(before, path.read_text())
     assert len(lines) == 2 * len(records())

@@ -96,6 +96,17 @@ def test_what_is_typeset_is_not_found_again(done):
     assert text.count('<svg class="glyphs"') == 1
 
 
+def test_what_is_typeset_already_stays():
+    page = (
+        '<div class="math notranslate" id="eq"><span class="eqno">(1)<a href="#eq">#</a></span>%s'
+        '</div><div class="claim__row"><span class="claim__label">Why:</span> no formula</div>'
+    )
+    (found,) = formulas.FORMULA.finditer(page % r"\[a = b\]")
+    assert formulas.source(found) == ("a = b", True)
+    done = page % '<span class="formula formula--display"><svg></svg></span>'
+    assert formulas.FORMULA.search(done) is None
+
+
 def test_only_long_formulas_scroll_in_their_line():
     short, long = formulas.typeset([[("a", False), ("a" * 40, False)]])[0]["formulas"]
     assert "formula--wide" not in formulas.element(short, False)

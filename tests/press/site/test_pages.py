@@ -37,29 +37,117 @@ class TestChapter:
     def test_card_counts_claims_and_the_rest_apart(self, page):
         assert rows(page.select_one(".chapter-card"))["Claims"] == (
             "3 of 4 tested 1 reproduced 1 not at this scale 1 contradicted "
-            "besides 1 check and 1 finding of our own"
+            "besides 1 check and 1 finding of our own · What verdicts mean"
         )
 
     def test_card_measures_the_short_path(self, built, page):
         card = page.select_one(".chapter-card")
         assert rows(card)["In 15 minutes"] == (
-            "The paper in one minute, The method: 16 words and 4 lines of code"
+            "1 The paper in one minute, 2 The method, 3 Does it work?, 5 What reproduces "
+            "24 words and 4 lines of code"
         )
-        for link in card.select("dl a"):
+        for link in card.select(".chapter-card__path a"):
             assert page.select_one(link["href"]).name == "section"
+
+    def test_sections_are_numbered_and_the_short_path_is_marked(self, page):
+        titles = [words(title).rstrip("#") for title in page.select("section > section > h2")]
+        assert titles[:2] == ["1 The paper in one minute", "2 The method"]
+        marked = [section["id"] for section in page.select("section.short-path")]
+        assert marked == [
+            "the-paper-in-one-minute",
+            "the-method",
+            "does-it-work",
+            "what-reproduces",
+        ]
+        contents = [words(link) for link in page.select(".page-toc a")]
+        assert contents[3] == "4 Why it works"
+        note = page.select_one("#does-it-work > .go-on")
+        assert words(note) == "Fifteen minutes only? Go on with 5 What reproduces."
+        assert note.a["href"] == "#what-reproduces"
+
+    def test_folds_say_how_much_is_inside(self, page):
+        assert words(page.select_one("details.hide > summary")).startswith(
+            "Show the plot code, 2 lines"
+        )
 
     def test_entries_are_drawn_from_their_records(self, page):
         assert STALE not in str(page)
         for id, verdict in {"alpha": "reproduced", "sum": "holds", "aside": "found"}.items():
             card = page.find(id=anchor({"chapter": "one", "id": id}))
-            assert words(card.select_one(".claim__verdict")) == verdict
+            assert words(card.select_one(".verdict")) == verdict
+            assert card.select_one("a.headerlink")["href"] == f"#{card['id']}"
         assert len(page.select(".claim-table--paper tbody tr")) == 4
         assert page.select_one("table.claim-table caption") is not None
-        for link in page.select(".claim-table a"):
+        own = [link for link in page.select(".claim-table a") if link["href"].startswith("#")]
+        assert len(own) == 8
+        for link in own:
             assert "claim" in page.find(id=link["href"][1:])["class"]
 
+    @pytest.mark.parametrize(
+        ("id", "said"),
+        [
+            (
+                "alpha",
+                "We measured 5 points; the rule is equals 5: accepted. The near miss, the wrong "
+                "sign, gives 4 points, and the rule rejects that, as it must.",
+            ),
+            (
+                "beta",
+                "We measured 1; the rule is at least 3: rejected. An effect that is known, twice "
+                "the depth, gives 6, and the rule accepts that: the experiment could have shown "
+                "one. The control, no depth, gives 0.5.",
+            ),
+            (
+                "gamma",
+                "We measured 1; the rule is at least 4: rejected, while its opposite accepts. The "
+                "control, the usual method, gives 4.5, which the opposite does not accept.",
+            ),
+        ],
+    )
+    def test_a_claim_is_told_in_a_sentence(self, page, id, said):
+        card = page.find(id=f"claim-one-{id}")
+        assert words(card.select_one(".claim__said")) == said
+        meaning = card.select_one(".verdict")["href"]
+        assert meaning == "../../chapters/appendix/reproducibility.html#the-verdicts"
+
+    def test_details_are_folded(self, page):
+        details = page.find(id="claim-one-beta").details
+        assert not details.has_attr("open")
+        assert words(details) == (
+            "The paper’s figure, and the reason Paper: table 2 "
+            "Cause varied: layers: 1 gives 0.7; 2 gives 2.5 (trial depth) Reason: too small"
+        )
+        check = page.find(id="claim-one-sum")
+        assert check.name == "details" and not check.has_attr("open")
+        assert words(check.summary) == "Check holds The sum is right"
+
+    def test_the_closing_tables_have_three_columns(self, page):
+        claims, checks, _ = page.select(".claim-table:not(.claim-table--paper)")
+        assert [words(cell) for cell in claims.select("thead th")] == [
+            "Claim, and the paper’s figure", "Measured here", "Verdict",
+        ]  # fmt: skip
+        rows = claims.select("tbody tr")
+        assert [words(cell) for cell in rows[0].select("th, td")] == [
+            "Here z2 grows by <five> 5 points (table 1)",
+            "5 points rule: equals 5 near miss: 4 points, the wrong sign",
+            "reproduced",
+        ]
+        assert [words(cell) for cell in rows[3].select("th, td")] == [
+            "It works on a million images table 4", "no data & no time", "out of reach",
+        ]  # fmt: skip
+        assert all(row.select_one("th[scope=row]") for row in (*rows, *checks.select("tbody tr")))
+
+    def test_chapters_lead_to_chapters(self, built, page):
+        assert page.select_one(".left-prev")["href"] == "two.html"
+        assert page.select_one(".right-next") is not None
+        other = parsed(built, "chapters/binarization/two.html")
+        assert other.select_one(".right-next")["href"] == "one.html"
+
+    def test_the_gallerys_picture_is_not_on_the_page(self, page):
+        assert len(page.select("img.repro-picture")) == 1
+
     def test_pictures_are_described_and_keep_their_width(self, page):
-        image = page.select_one(".cell_output img")
+        image = page.select_one(".cell_output img.repro-picture")
         assert image["alt"] == ALT
         assert {"dark-light", "repro-picture"} <= set(image["class"])
         assert (image["width"], image["height"]) == ("700", "700"), "a square pixel, enlarged"

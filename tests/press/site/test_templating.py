@@ -28,6 +28,12 @@ def test_memory(megabytes, text):
     assert templating.memory(megabytes) == text
 
 
+def test_measurements_fit_a_sentence():
+    assert templating.phrase("mean 3 [2, 4], n = 5") == "a mean of 3 [2, 4], n = 5"
+    assert templating.phrase("slope 0.25 over 6 points") == "a slope of 0.25 over 6 points"
+    assert templating.phrase("meanwhile 3") == "meanwhile 3"
+
+
 def test_the_environment_of_the_chapters_is_extended_and_left_alone():
     site, shared = templating.environment(), markup.environment()
     assert set(shared.filters) < set(site.filters)
