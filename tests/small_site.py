@@ -60,6 +60,9 @@ STATED = (
     Stated("gamma", "Never below four", "section 3"),
     Stated("imagenet", "It works on a million images", "table 4", out_of_reach="no data & no time"),
 )
+TABLE = """<table class="repro-table"><thead><tr><th scope="col">n</th><th></th></tr></thead><tbody>
+<tr><td class="num">1</td><td>a</td></tr>
+<tr><td></td><td>b</td></tr></tbody></table>"""
 PLAY = '<div class="repro-explore"><img alt="moves" src="data:," width="9" height="9"></div>'
 FOLDED = {"tags": ["plot", "hide-input"], "mystnb": {"code_prompt_show": "Show the plot code"}}
 STALE = "<p>drawn before the record changed</p>"
@@ -101,7 +104,18 @@ chapters/deep/text
 ```{book-benchmarks}
 ```
 """,
-    "chapters/deep/text.md": "# Text\n\n" + "Long words, " * 20 + "\n\n```python\nx = [1]\n```\n",
+    "chapters/deep/text.md": "# Text\n\n"
+    + "Long words, " * 20
+    + """
+
+```python
+x = [1]
+```
+
+| n | is |
+| --- | --- |
+| 1 | one |
+""",
     "benchmarks/results/one.json": """{"about": "Against a <loop>.", "machine": "Linux",
 "tables": [{"caption": "$n$ steps", "columns": ["n", "note", "ratio"],
 "rows": [[1000, "ours", 2.3456], [2000, null, 3.0]]}]}""",
@@ -182,6 +196,11 @@ def chapter(name: str = "one", heading: str = "# First chapter", **changes: obje
                     "display_data", data={"text/html": PLAY}, metadata={"repro": {"explore": ["p"]}}
                 )
             ],
+        ),
+        new_code_cell(
+            "9",
+            outputs=[new_output("display_data", data={"text/html": TABLE})],
+            metadata={"tags": ["table"]},
         ),
         new_code_cell("7\n\n8", outputs=[picture(ALT, WHITE)], metadata=FOLDED),
         new_markdown_cell("## Does it work?\n\nIt does."),

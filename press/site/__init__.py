@@ -29,6 +29,7 @@ from press.site import (
     sharing,
     styles,
     summaries,
+    tables,
     thumbnails,
     verdicts,
 )
@@ -46,6 +47,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         sections,
         prose,
         pictures,
+        tables,
         numbers,
         card,
         order,

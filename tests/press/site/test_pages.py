@@ -137,6 +137,13 @@ class TestChapter:
         ]  # fmt: skip
         assert all(row.select_one("th[scope=row]") for row in (*rows, *checks.select("tbody tr")))
 
+    def test_rows_of_tables_have_headings(self, built, page):
+        table = page.select_one("table.repro-table")
+        assert words(table.select_one("tbody th[scope=row].num")) == "1"
+        assert len(table.select("tbody th")) == 1, "a blank cell heads nothing"
+        markdown = parsed(built, "chapters/deep/text.html").table
+        assert words(markdown.select_one("tbody th[scope=row]")) == "1"
+
     def test_chapters_lead_to_chapters(self, built, page):
         assert page.select_one(".left-prev")["href"] == "two.html"
         assert page.select_one(".right-next") is not None
@@ -275,7 +282,7 @@ class TestBoard:
         board = page.select_one(".benchmarks")
         assert "Against a <loop>. Linux." in words(board)
         assert board.h2.a["href"] == "../../chapters/binarization/one.html"
-        cells = [words(cell) for cell in board.select("td")]
+        cells = [words(cell) for cell in board.select("tbody th, td")]
         assert cells == ["1,000", "ours", "2.35", "2,000", "-", "3"]
         assert words(board.caption) == "n steps"
 

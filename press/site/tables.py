@@ -1,0 +1,80 @@
+"""Tables that read well: rows with headings, and columns of numbers on the right."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+#: A table made by `repro.report.table`, its rows and their cells.
+TABLE = re.compile(r'<table class="repro-table">.*?</table>', re.DOTALL)
+ROW = re.compile(r"(?<=<tr>).*?(?=</tr>)", re.DOTALL)
+CELL = re.compile(r"<(?P<tag>td|th)(?P<told>[^>]*)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
+#: A number written as text, as those of a paper are.
+NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?( ?%)?")
+NUM = ' class="num"'
+
+
+def head_markdown(app: Sphinx, doctree: nodes.document) -> None:
+    """Make the first column of a page's own tables headings."""
+    for group in doctree.findall(nodes.tgroup):
+        group.next_node(nodes.colspec)["stub"] = 1
+
+
+def headed(table: str) -> str:
+    """A table of an output with headings for its rows, and numbers to the right.
+
+    A cell is one where it holds a number; the heading of a column where all of its cells do. A
+    blank first cell heads nothing.
+    """
+    rows = [list(CELL.finditer(row)) for row in ROW.findall(table)]
+    columns = list(zip(*rows[1:], strict=False))
+    right = [any(map(_number, cells)) and all(map(_fits, cells)) for cells in columns]
+    written = iter([_head(rows[0], right), *(_row(cells, right) for cells in rows[1:])])
+    return ROW.sub(lambda _: next(written), table)
+
+
+def _number(cell: re.Match[str]) -> bool:
+    """Whether a cell holds a number."""
+    return NUM in cell["told"] or bool(NUMBER.fullmatch(cell["text"]))
+
+
+def _fits(cell: re.Match[str]) -> bool:
+    """Whether a cell may stand in a column of numbers: a number, nothing, or a dash."""
+    return _number(cell) or cell["text"] in ("", "-", "−", "–")
+
+
+def _head(cells: list[re.Match[str]], right: list[bool]) -> str:
+    """The headings of columns, over the numbers of theirs."""
+    padded = [*right, *[False] * len(cells)]
+    return "".join(
+        f"<{cell['tag']}{cell['told']}{NUM * on}>{cell['text']}</{cell['tag']}>"
+        for cell, on in zip(cells, padded, strict=False)
+    )
+
+
+def _row(cells: list[re.Match[str]], right: list[bool]) -> str:
+    """The cells of a row, the first its heading."""
+    written = []
+    for place, (cell, on) in enumerate(zip(cells, right, strict=False)):
+        tag = 'th scope="row"' if not place and cell["text"] else "td"
+        told = cell["told"].replace(NUM, "") + NUM * (on or _number(cell))
+        written.append(f"<{tag}{told}>{cell['text']}</{tag[:2]}>")
+    return "".join(written)
+
+
+def head_outputs(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Rewrite the tables in a page's outputs, and say what the headings of its own tables head."""
+    if body := context.get("body"):
+        body = TABLE.sub(lambda table: headed(table[0]), body)
+        context["body"] = body.replace('<th class="stub">', '<th scope="row" class="stub">')
+
+
+def setup(app: Sphinx) -> None:
+    """Head tables as pages are read and written."""
+    app.connect("doctree-read", head_markdown)
+    app.connect("html-page-context", head_outputs)

@@ -1,0 +1,48 @@
+"""Tables with headings for their rows, and numbers to the right."""
+
+from bs4 import BeautifulSoup
+
+from press.site.tables import headed
+
+
+def table(heads, *rows):
+    """A table as an output writes it, rewritten and parsed; a cell may bring its own tag."""
+
+    def cells(texts, tag):
+        return "".join(t if t.startswith("<") else f"<{tag}>{t}</{tag}>" for t in texts)
+
+    body = "\n".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    head = f"<thead><tr>{cells(heads, 'th')}</tr></thead>"
+    html = f'<table class="repro-table">\n{head}\n<tbody>\n{body}\n</tbody></table>'
+    return BeautifulSoup(headed(html), "html.parser")
+
+
+def right(cells):
+    """The texts of the cells that stand on the right."""
+    return [cell.text for cell in cells if "num" in cell.get("class", ())]
+
+
+OURS = '<td class="num"><span class="measured">2.5</span></td>'
+
+
+def test_the_first_cell_heads_its_row():
+    made = table(["method", "points"], ["ours", OURS], ["", OURS])
+    heads = made.select("tbody th[scope=row]")
+    assert [head.text for head in heads] == ["ours"], "a blank cell heads nothing"
+    assert len(made.select("tbody td")) == 3
+
+
+def test_numbers_written_as_text_stand_with_the_others():
+    made = table(["method", "a", "b", "c"], ["ours", OURS, "7", OURS], ["paper", "-", "1,024", "x"])
+    assert right(made.select("tbody *")) == ["2.5", "7", "2.5", "-", "1,024"]
+    assert right(made.select("thead th")) == ["a", "b"]
+
+
+def test_signs_and_shares_are_numbers_but_names_are_not():
+    made = table(["v"], ["-0.5"], ["−3"], ["12.5 %"], ["3x3"], ["2 of 3"])
+    assert right(made.select("tbody *")) == ["-0.5", "−3", "12.5 %"]
+    assert right(made.select("thead th")) == []
+
+
+def test_a_table_without_rows_stays():
+    assert right(table(["a", "b"]).select("th")) == []
