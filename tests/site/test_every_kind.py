@@ -156,3 +156,8 @@ def test_paper_shows_no_controls(visitor):
     assert [one.inner_text() for one in page.locator(controls).all() if one.is_visible()] == []
     assert page.locator("h1").first.is_visible()
     assert page.locator(".formula--display > svg").last.is_visible()
+    cut = (
+        "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"
+    )
+    assert page.locator("pre:visible").evaluate_all(cut) == [], "paper does not scroll"
+    assert page.locator(".claim__details .claim__row").first.is_visible(), "nothing stays folded"
