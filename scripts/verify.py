@@ -27,9 +27,13 @@ BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+FIREFOXES = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 NO_BROWSER = (
     "no Chromium found. Install it (Debian: sudo apt install chromium; macOS: brew install "
     "--cask chromium) or set CHROMIUM=/path/to/it"
+)
+NO_FIREFOX = (
+    "no Firefox found. Install it (Debian: sudo apt install firefox-esr) or set FIREFOX=/path/to/it"
 )
 
 
@@ -60,6 +64,12 @@ def find_browser() -> str | None:
     """Return the path of an installed Chromium or Chrome; the variable CHROMIUM goes first."""
     named = os.environ.get("CHROMIUM")
     return next(filter(None, map(shutil.which, (named,) if named else BROWSERS)), None)
+
+
+def find_firefox() -> str | None:
+    """Return the path of an installed Firefox; the variable FIREFOX goes first."""
+    named = os.environ.get("FIREFOX")
+    return next(filter(None, map(shutil.which, (named,) if named else FIREFOXES)), None)
 
 
 def python(*arguments: str) -> int:
@@ -98,13 +108,18 @@ def site() -> int:
 
 
 def browser() -> int:
-    """JupyterLab and figures in a headless Chromium, then the site and its links."""
+    """JupyterLab and figures in a headless Chromium, then the site, in Firefox as well."""
     alone = ["-m", "pytest", "-q", "tests/press", "tests/repro", "-m", "browser"]
     pages = ["-m", "pytest", "-q", "tests/site"]
     path = find_browser()
     if path:
         os.environ["CHROMIUM"] = path
-        return python(*alone) or python(*pages)
+        firefox = find_firefox()
+        os.environ["FIREFOX"] = firefox or "none"
+        status = python(*alone) or python(*pages)
+        if firefox is None:
+            print(f"SKIPPED the tests in Firefox: {NO_FIREFOX}, then: make browser")
+        return status
     if os.environ.get("CI", "").lower() in ("1", "true"):
         print(f"browser tests must run where CI is set, but there is {NO_BROWSER}")
         return 1

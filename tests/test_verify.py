@@ -82,11 +82,23 @@ def test_the_browser_is_found_by_variable_then_by_name(verify, tmp_path, monkeyp
     assert verify.find_browser() == str(tmp_path / "mine")
 
 
+def test_firefox_is_found_by_variable_then_by_name(verify, tmp_path, monkeypatch):
+    monkeypatch.delenv("FIREFOX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(verify, "FIREFOXES", ("firefox-esr", "firefox"))
+    assert verify.find_firefox() is None
+    (tmp_path / "firefox").touch()
+    (tmp_path / "firefox").chmod(stat.S_IRWXU)
+    assert verify.find_firefox() == str(tmp_path / "firefox")
+    monkeypatch.setenv("FIREFOX", "elsewhere")
+    assert verify.find_firefox() is None
+
+
 @pytest.mark.parametrize(
     ("browser", "ci", "status", "marker", "text"),
     [
-        ("/bin/chromium", "true", 0, False, ""),
-        ("/bin/chromium", "", 0, False, ""),
+        ("/bin/chromium", "true", 0, False, "SKIPPED the tests in Firefox: no Firefox found."),
+        ("/bin/chromium", "", 0, False, "SKIPPED the tests in Firefox: no Firefox found."),
         (None, "", 0, True, "SKIPPED the browser tests: no Chromium found. Install it"),
         (None, "true", 1, None, "must run where CI is set"),
     ],
@@ -95,7 +107,9 @@ def test_without_a_browser(verify, monkeypatch, capsys, browser, ci, status, mar
     calls = []
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("CHROMIUM", "")
+    monkeypatch.setenv("FIREFOX", "")
     monkeypatch.setattr(verify, "find_browser", lambda: browser)
+    monkeypatch.setattr(verify, "find_firefox", lambda: None)
     monkeypatch.setattr(verify, "python", lambda *arguments: calls.append(arguments) or 0)
     assert verify.browser() == status
     assert text in capsys.readouterr().out
