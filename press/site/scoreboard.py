@@ -1,20 +1,29 @@
-"""The scoreboard: what the papers claim and how it came out, as tables that need no scripts."""
+"""The scoreboard: what the papers claim and how it came out, as tables that need no scripts.
+
+Each chapter's entries are folded under how many of its paper's claims were tested. All of them can
+be downloaded.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 from press import toc
+from press.commands.scoreboard import as_json
 from press.records import total
-from press.site import templating
+from press.site import library, templating
 from press.site.directive import BookDirective
+
+#: All entries, for programs.
+FILE = "_static/scoreboard.json"
 
 
 class Scoreboard(BookDirective):
-    """`book-scoreboard`: every claim of every paper; then, folded, our checks and findings."""
+    """`book-scoreboard`: for each paper its claims; then, folded again, our checks and findings."""
 
     def run(self) -> list[nodes.Node]:
         """Draw the tables from the stored records."""
@@ -25,6 +34,7 @@ class Scoreboard(BookDirective):
             "scoreboard",
             chapters=found,
             up=self.up(),
+            json=FILE,
             coverage=coverage,
             untested=Counter(r.untested for c in found for r, _ in c.claims if r.untested),
             parts={name: text for name, text in toc.PARTS.items() if name in parts},
@@ -34,6 +44,17 @@ class Scoreboard(BookDirective):
         return [board]
 
 
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """Write all entries as a file to download."""
+    if exception is not None or app.builder.format != "html":
+        return
+    ledgers = [chapter.records for chapter in library.read_all(app.env.found_docs)]
+    path = Path(app.outdir) / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_json(ledgers), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directive, and write the file when the site is built."""
     app.add_directive("book-scoreboard", Scoreboard)
+    app.connect("build-finished", write)

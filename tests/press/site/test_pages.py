@@ -1,5 +1,6 @@
 """A small site: what the extension adds to its pages."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -222,14 +223,27 @@ class TestBoard:
     def page(self, built):
         return parsed(built, BOARD)
 
-    def test_claims_of_the_paper(self, page):
-        table = page.select_one(".scoreboard > table")
-        assert words(table.caption) == (
+    @pytest.fixture
+    def fold(self, page):
+        """What is folded under the first chapter."""
+        return page.select(".scoreboard__chapter")[1]
+
+    def test_chapters_are_folded_under_their_coverage(self, page, fold):
+        assert words(page.select_one(".scoreboard__summary")).startswith(
             "6 of 8 claims tested: 2 reproduced, 2 not at this scale, 2 contradicted. "
             "2 out of reach."
         )
-        entries = table.select(".scoreboard__entry")
-        assert [row["data-verdict"] for row in entries[:4]] == [
+        folds = page.select(".scoreboard__chapter")
+        assert len(folds) == 2 and not any(fold.has_attr("open") for fold in folds)
+        assert words(fold.summary) == (
+            "First <chapter> 3 of 4 claims tested: 1 reproduced, 1 not at this scale, "
+            "1 contradicted"
+        )
+        assert fold.select_one(".scoreboard__paper a")["href"] == f"../../{ONE}"
+
+    def test_claims_of_the_paper(self, fold):
+        entries = fold.table.select(".scoreboard__entry")
+        assert [row["data-verdict"] for row in entries] == [
             "reproduced", "not at this scale", "contradicted", "out of reach",
         ]  # fmt: skip
         assert words(entries[0].th) == "The paper says z2 <grows> 5 points (table 1) · alpha"
@@ -245,23 +259,29 @@ class TestBoard:
             "out of reach",
         ]
 
-    def test_evidence_of_a_claim_that_does_not_show(self, page):
-        row = page.select(".scoreboard > table .scoreboard__entry")[1]
+    def test_evidence_of_a_claim_that_does_not_show(self, fold):
+        row = fold.table.select(".scoreboard__entry")[1]
         assert words(row.select("td")[3]) == (
             "0.5: no depth positive control, accepted: 6, twice the depth "
             "cause varied: layers, 1 gives 0.7, 2 gives 2.5 (trial depth)"
         )
         assert words(row.select("td")[4]) == "not at this scale too small"
 
-    def test_checks_and_findings_stand_apart(self, page):
-        others = page.select_one(".scoreboard > details")
+    def test_checks_and_findings_stand_apart(self, fold):
+        others = fold.select_one(".scoreboard__others")
         assert not others.has_attr("open")
-        assert words(others.summary) == "Our own checks (2) and findings (2)"
+        assert words(others.summary) == "Our own checks (1) and findings (1)"
         kinds = [row["data-kind"] for row in others.select(".scoreboard__entry")]
-        assert kinds == ["check", "finding"] * 2
+        assert kinds == ["check", "finding"]
+
+    def test_all_entries_can_be_downloaded(self, built, page):
+        link = page.select_one("a[download]")
+        told = json.loads((built / Path(BOARD).parent / link["href"]).read_text("utf-8"))
+        assert [ledger["chapter"] for ledger in told] == ["two", "one"]
+        assert told[1]["entries"][0]["id"] == "alpha"
 
     def test_entries_lead_to_their_cards(self, built, page):
-        links = page.select(".scoreboard__entry a")
+        links = page.select(".scoreboard__entry a[href*='#']")
         assert len(links) == 10
         for link in links:
             address, anchor = link["href"].split("#")
