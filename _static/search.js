@@ -23,7 +23,7 @@
     const article = page.querySelector(".bd-article");
     const part = (anchor && article?.querySelector(anchor)) || article;
     if (!part) return "";
-    part.querySelectorAll(".headerlink, script, style, summary").forEach((one) => one.remove());
+    part.querySelectorAll(".headerlink, script, style, summary:not(.claim__line)").forEach((one) => one.remove());
     part.querySelectorAll(".formula").forEach((formula) => formula.replaceWith(line(formula.querySelector("math"))));
     return part.textContent.replace(/\s+/g, " ");
   };
