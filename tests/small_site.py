@@ -115,6 +115,8 @@ x = [1]
 | n | is |
 | --- | --- |
 | 1 | one |
+| | two |
+| $a$ | three |
 """,
     "benchmarks/results/one.json": """{"about": "Against a <loop>.", "machine": "Linux",
 "tables": [{"caption": "$n$ steps", "columns": ["n", "note", "ratio"],

@@ -14,6 +14,9 @@ ROW = re.compile(r"(?<=<tr>).*?(?=</tr>)", re.DOTALL)
 CELL = re.compile(r"<(?P<tag>td|th)(?P<told>[^>]*)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
 #: A number written as text, as those of a paper are.
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?( ?%)?")
+#: A first cell of a page's own tables, and what in it is no text: formulas and elements.
+STUB = re.compile(r'<th class="stub">(?P<text>.*?)</th>', re.DOTALL)
+SILENT = re.compile(r'<span class="math [^>]*>[^<]*</span>|<[^>]+>|\s')
 NUM = ' class="num"'
 
 
@@ -65,13 +68,19 @@ def _row(cells: list[re.Match[str]], right: list[bool]) -> str:
     return "".join(written)
 
 
+def _stub(cell: re.Match[str]) -> str:
+    """The first cell of a row: its heading if it has a word, which a formula alone has not."""
+    tag = 'th scope="row" class="stub"' if SILENT.sub("", cell["text"]) else "td"
+    return f"<{tag}>{cell['text']}</{tag[:2]}>"
+
+
 def head_outputs(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
     """Rewrite the tables in a page's outputs, and say what the headings of its own tables head."""
     if body := context.get("body"):
         body = TABLE.sub(lambda table: headed(table[0]), body)
-        context["body"] = body.replace('<th class="stub">', '<th scope="row" class="stub">')
+        context["body"] = STUB.sub(_stub, body)
 
 
 def setup(app: Sphinx) -> None:
