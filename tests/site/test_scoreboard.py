@@ -24,9 +24,8 @@ def values(page, name):
     return list(filter(None, options.evaluate_all("all => all.map(o => o.value)")))
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_filters(visitor, stored, width):
-    page = visitor.open(SCOREBOARD, width=width)
+def test_filters(visitor, stored):
+    page = visitor.open(SCOREBOARD)
     find = page.locator(".scoreboard input[type=search]")
     count = page.locator(".scoreboard__count")
     assert chapters(page, "").count() == len(CHAPTERS) and rows(page).count() == 0, "all are folded"
