@@ -40,7 +40,7 @@ def firefox(site, tmp_path_factory):
         yield browser
 
 
-@pytest.mark.parametrize("page", filter(None, PAGES))
+@pytest.mark.parametrize("page", [page for page in PAGES if page])
 def test_pages_open_and_sliders_move(firefox, site, script, page):
     firefox.problems.clear()
     firefox.open((site / page).as_uri(), width=PAGES[page])
