@@ -34,7 +34,7 @@ ARMS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "teacher": ({"paths": ("binary",)}, {"kl": 1.0}),
     "float": ({"paths": ("real",), "real": "hardtanh"}, {"binary": 0.0, "real": 1.0}),
 }
-COURSES = [arm for arm in ARMS if arm != "R-bin"]
+COURSES = [arm for arm in ARMS if arm not in ("R-bin", "teacher")]
 CASES = ("plain", "R-bin + KL", "R-real + KL")
 RATES = (0.005, 0.01, 0.02)
 EPOCHS = 40
@@ -152,6 +152,87 @@ def borrowed(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     }
 
 
+@cache
+def float_network(seed: int, lr: float, epochs: int, C: int) -> Any:
+    """A float network that teaches, fixed."""
+    return trained(seed, "float", lr, epochs, C=C).requires_grad_(False)
+
+
+def made(seed: int, arm: str, lr: float, epochs: int, C: int, guide: float | None) -> Any:
+    """One trained network of C channels; `guide`: the rate of a float teacher, fixed."""
+    if guide is None:
+        return trained(seed, arm, lr, epochs, C=C)
+    network, weights = ARMS["teacher"]
+    torch.manual_seed(seed)
+    net = latent.Network(C, **network)
+    model = latent.Training(net, float_network(seed, guide, epochs, C))
+    loss, (x, y, *_) = partial(latent.supervision, **weights), images(seed, 1600)
+    fit(model, x, y, epochs=epochs, lr=lr, seed=seed, loss=loss, after_step=latent.clamp)
+    return net
+
+
+def choice(
+    seed: int, arm: str, lr: float, epochs: int, C: int, guide: float | None = None
+) -> dict[str, float]:
+    """Accuracy alone, of any width and with any float teacher."""
+    try:
+        return {"accuracy": score(made(seed, arm, lr, epochs, C, guide), seed)}
+    except FloatingPointError:
+        return {"accuracy": CHANCE}
+
+
+def refitted(net: Any, seed: int, activation: str) -> float:
+    """Accuracy of path R, in %, whose normalisation and classifier were trained for it alone.
+
+    Both start as path B has them and train for 10 epochs at 0.01; latents, stem and PReLU stay.
+    """
+    x_train, y_train, x, y = images(seed, 1600)
+    net = copy.deepcopy(net).requires_grad_(False)
+    net.activations["real"] = activation
+    for block in net.blocks:
+        block.norms["real"] = copy.deepcopy(block.norms[net.paths[0]]).requires_grad_(True)
+    net.classifier.requires_grad_(True)
+    path = latent.OnePath(net, "real")
+    fit(path, x_train, y_train, epochs=10, lr=0.01, seed=seed)
+    return 100 * accuracy(path, x, y)
+
+
+def whole(
+    seed: int, arm: str, lr: float, epochs: int, C: int, guide: float | None = None
+) -> dict[str, float]:
+    """All measures at the end, and what the latents are worth in a path R made for them."""
+    net = made(seed, arm, lr, epochs, C, guide)
+    kinds = {"refitted sign": "sign", "refitted hardtanh": "hardtanh"}
+    return {**state(net, seed), **{name: refitted(net, seed, a) for name, a in kinds.items()}}
+
+
+def stages(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """Accuracy after two stages of equal length: binary activations first, then weights, too.
+
+    The first stage trains path R alone, with a weight decay of 1e-5; path B starts with its
+    normalisation.
+    """
+    x, y, *_ = images(seed, 1600)
+    torch.manual_seed(seed)
+    first = latent.Network(paths=("real",))
+    fit(
+        latent.Training(first),
+        x,
+        y,
+        epochs=epochs // 2,
+        lr=lr,
+        seed=seed,
+        loss=partial(latent.supervision, binary=0.0, real=1.0),
+        after_step=latent.clamp,
+        optimizer=partial(torch.optim.Adam, weight_decay=1e-5),
+    )
+    for block in first.blocks:
+        block.norms["binary"] = copy.deepcopy(block.norms["real"])
+        if arm == "plain":
+            del block.norms["real"]
+    return {"accuracy": score(trained(seed, arm, lr, epochs // 2, start=first), seed)}
+
+
 def best(finished: Mapping[str, Any], trial: str) -> dict[str, float]:
     """Every arm's best rate in a trial."""
     return {setting["arm"]: setting["lr"] for setting in trials.chosen(finished[trial])}
@@ -163,6 +244,11 @@ def at_best(finished: Mapping[str, Any], trial: str, arms: Any, **more: Any) -> 
     return [one for arm in arms for one in grid(arm=[arm], lr=[rates[arm]], **more)]
 
 
+def guided(finished: Mapping[str, Any], trial: str, **more: Any) -> list[Any]:
+    """The teacher's settings with the float network at its best rate in a trial."""
+    return grid(arm=["teacher"], guide=[best(finished, trial)["float"]], **more)
+
+
 ACCURACY = Quantity("accuracy", "%", ".1f")
 STATE = (
     ACCURACY,
@@ -171,6 +257,9 @@ STATE = (
     Quantity("cosine", "", ".3f"),
     Quantity("separation", "", ".2f"),
 )
+TUNED = {"epochs": [EPOCHS], "n": [1600], "C": [16]}
+WHOLE = (*STATE, Quantity("refitted sign", "%", ".1f"), Quantity("refitted hardtanh", "%", ".1f"))
+MAIN = ("plain", "R-bin + KL")
 CHOOSING = (100, 101)
 JUDGING = (103, 104, 105, 106, 107)
 TRIALS = [
@@ -179,13 +268,74 @@ TRIALS = [
         "Which learning rate suits each arm?",
         rate,
         (ACCURACY,),
-        grid(arm=["plain", "float"], lr=[0.005, 0.01, 0.02], epochs=[EPOCHS], n=[1600], C=[16])
-        + grid(arm=["teacher", "unshared"], lr=[0.01, 0.02], epochs=[EPOCHS], n=[1600], C=[16])
-        + grid(arm=["R-real + KL"], lr=[0.01, 0.02, 0.04], epochs=[EPOCHS], n=[1600], C=[16])
-        + grid(arm=["R-bin"], lr=[0.01, 0.02, 0.04], epochs=[EPOCHS], n=[1600], C=[16])
-        + grid(arm=["R-bin + KL"], lr=[0.01, 0.02, 0.04, 0.08], epochs=[EPOCHS], n=[1600], C=[16]),
+        grid(arm=["plain", "unshared"], lr=[0.005, 0.01, 0.02], **TUNED)
+        + grid(arm=["float"], lr=[0.005, 0.01, 0.02, 0.04], **TUNED)
+        + grid(arm=["R-bin"], lr=[0.01, 0.02, 0.04], **TUNED)
+        + grid(arm=["R-real + KL", "R-bin + KL", "teacher"], lr=[0.01, 0.02, 0.04, 0.08], **TUNED),
         seeds=CHOOSING,
         choose=("lr",),
+    ),
+    Trial(
+        "guided",
+        "Which rate suits a network whose fixed float teacher has its own best rate?",
+        choice,
+        (ACCURACY,),
+        lambda finished: guided(
+            finished, "rates", lr=[0.01, 0.02, 0.04, 0.08], epochs=[EPOCHS], C=[16]
+        ),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "whole",
+        "What are latents of 16 channels worth, read by a path R that was made for them?",
+        whole,
+        WHOLE,
+        lambda finished: (
+            grid(arm=["plain", "R-bin + KL", "R-bin"], lr=[COMMON], epochs=[EPOCHS], C=[16])
+            + guided(
+                finished,
+                "rates",
+                lr=[best(finished, "guided")["teacher"]],
+                epochs=[EPOCHS],
+                C=[16],
+            )
+        ),
+        seeds=JUDGING,
+    ),
+    Trial(
+        "wide",
+        "Which learning rate suits each arm with 32 channels?",
+        choice,
+        (ACCURACY,),
+        grid(arm=MAIN, lr=[0.01, 0.02, 0.04], epochs=[EPOCHS], C=[32]),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "wide-whole",
+        "Which arm is best with 32 channels?",
+        whole,
+        WHOLE,
+        lambda finished: at_best(finished, "wide", MAIN, epochs=[EPOCHS], C=[32]),
+        seeds=JUDGING,
+    ),
+    Trial(
+        "stages-rates",
+        "Which rate suits two stages?",
+        stages,
+        (ACCURACY,),
+        grid(arm=MAIN, lr=[0.01, 0.02, 0.04], epochs=[EPOCHS]),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "stages",
+        "Does path R help in the second of two stages?",
+        stages,
+        (ACCURACY,),
+        lambda finished: at_best(finished, "stages-rates", MAIN, epochs=[EPOCHS]),
+        seeds=JUDGING,
     ),
     Trial(
         "course",
