@@ -9,6 +9,7 @@ from repro.data.diffusion import Hardi, crossing_fibres, hardi_voxels
 from repro.data.digits import digits
 from repro.data.faces import Faces, draw_faces, faces
 from repro.data.photographs import photograph, photograph_patches
+from repro.data.scenes import Scenes, scenes
 from repro.data.skeletons import Skeletons, skeletons
 from repro.data.split import Split
 from repro.data.torchvision_files import load
@@ -16,6 +17,7 @@ from repro.data.torchvision_files import load
 __all__ = [
     "Faces",
     "Hardi",
+    "Scenes",
     "Skeletons",
     "Split",
     "cluttered_digits",
@@ -27,5 +29,6 @@ __all__ = [
     "load",
     "photograph",
     "photograph_patches",
+    "scenes",
     "skeletons",
 ]

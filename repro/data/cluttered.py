@@ -1,8 +1,4 @@
-"""Handwritten digits over real textures, among strokes and pieces of other digits.
-
-Every step is integer arithmetic on grey levels 0..255, so that the images are the same, byte
-for byte, on every machine: no sum depends on its order, no rounding on the instruction set.
-"""
+"""Handwritten digits over real textures, among strokes and pieces of other digits."""
 
 from __future__ import annotations
 
@@ -11,15 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from repro.data.digits import digits, table
-from repro.data.packages import packaged, pixels
+from repro.data.painting import COLUMNS, WIDEST, backgrounds, blend, enlarge
 from repro.data.split import Split
 
-TEXTURES = ("brick", "grass", "gravel")
-#: Columns of the 512x512 textures that training and test backgrounds are cut from.
-COLUMNS = {"train": (0, 340), "test": (340, 512)}
-WIDEST = min(stop - start for start, stop in COLUMNS.values())
-#: Grey levels: background 0..99; strokes and pieces 60..119; the digit 200..255.
-BACKGROUND = 100
+#: Grey levels of strokes and pieces, and of the digit; the background has 0..99.
 CLUTTER = (60, 120)
 INK = (200, 256)
 
@@ -94,34 +85,18 @@ def _compose(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Images, labels and ground truth of one part (see `cluttered_digits`)."""
     counts, labels = table()
-    image, texture = _backgrounds(rng, n, recipe.size, columns)
+    image, texture = backgrounds(rng, n, recipe.size, columns)
     for _ in range(recipe.strokes):
-        image = _blend(rng, image, _stroke(rng, n, recipe.size), CLUTTER)
+        image = blend(rng, image, _stroke(rng, n, recipe.size), CLUTTER)
     for _ in range(recipe.fragments):
         pieces = _pieces(rng, counts[rng.choice(rows, n)])
-        image = _blend(rng, image, _enlarge(pieces, _boxes(rng, n, recipe), recipe.size), CLUTTER)
+        image = blend(rng, image, enlarge(pieces, _boxes(rng, n, recipe), recipe.size), CLUTTER)
     # Every digit is used equally often, give or take one.
     chosen = rng.permutation(np.resize(rng.permutation(rows), n))
     box = _boxes(rng, n, recipe, recipe.shift)
-    image = _blend(rng, image, _enlarge(counts[chosen], box, recipe.size), INK)
+    image = blend(rng, image, enlarge(counts[chosen], box, recipe.size), INK)
     x = image.astype(np.float32)[:, None] / np.float32(255)
     return x, labels[chosen], {"box": box, "digit": chosen, "texture": texture}
-
-
-def _backgrounds(
-    rng: np.random.Generator, n: int, size: int, columns: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Windows (n, size, size) of 0..BACKGROUND - 1, and where they come from (n, 3)."""
-    photos = np.stack([pixels(packaged("skimage", f"data/{name}.png")) for name in TEXTURES])
-    which = rng.integers(len(TEXTURES), size=n)
-    top = rng.integers(photos.shape[1] - size + 1, size=n)
-    left = rng.integers(columns[0], columns[1] - size + 1, size=n)
-    mirrored = rng.integers(2, size=(n, 1))
-    steps = np.arange(size)
-    r = top[:, None] + steps
-    c = left[:, None] + np.where(mirrored, size - 1 - steps, steps)
-    window = photos[which[:, None, None], r[:, :, None], c[:, None, :]].astype(np.int32)
-    return window * BACKGROUND // 256, np.stack([which, top, left], axis=1)
 
 
 def _boxes(
@@ -142,25 +117,6 @@ def _pieces(rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
     return counts * inside[:, 0, :, None] * inside[:, 1, None, :]
 
 
-def _enlarge(counts: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """Coverage (n, size, size) in 0..255 of 8x8 digits drawn bilinearly into their boxes.
-
-    Interpolation is a product with hat weights in 64ths along each axis: counts of 0..16 times
-    64 times 64 give 0..65536, exact in int32.
-    """
-    rows, cols = (_hats(box[:, axis], box[:, 2], size) for axis in (0, 1))
-    return rows @ counts.astype(np.int32) @ cols.transpose(0, 2, 1) * 255 // 65536
-
-
-def _hats(start: np.ndarray, side: np.ndarray, size: int) -> np.ndarray:
-    """Weights (n, size, 8) in 0..64 of source cells for pixels, for squares at `start`."""
-    offset = np.arange(size) - start[:, None]
-    centre = (2 * offset + 1) * 256 // side[:, None] - 32  # in 64ths of a source cell
-    weights = np.maximum(0, 64 - np.abs(centre[:, :, None] - 64 * np.arange(8)))
-    inside = (offset >= 0) & (offset < side[:, None])
-    return (weights * inside[:, :, None]).astype(np.int32)
-
-
 def _stroke(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     """Coverage (n, size, size), 0 or 255, of a random line in each image; a point draws none."""
     start, end = rng.integers(size, size=(2, n, 2, 1, 1))
@@ -171,14 +127,6 @@ def _stroke(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     across = d[:, 0] * p[:, 1] - d[:, 1] * p[:, 0]
     near = 4 * across**2 <= thickness**2 * length2
     return 255 * (near & (along >= 0) & (along <= length2) & (length2 > 0))
-
-
-def _blend(
-    rng: np.random.Generator, image: np.ndarray, coverage: np.ndarray, levels: tuple[int, int]
-) -> np.ndarray:
-    """The image with ink of one random grey level a picture laid over it, rounded down."""
-    ink = rng.integers(*levels, size=(len(image), 1, 1))
-    return (image * (255 - coverage) + ink * coverage) // 255
 
 
 def _check(n_train: int, n_test: int, recipe: _Recipe) -> None:

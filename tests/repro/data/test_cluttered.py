@@ -9,7 +9,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from repro.data import cluttered, cluttered_digits, digits
+from repro.data import cluttered, cluttered_digits, digits, painting
 from repro.data.packages import packaged, pixels
 from repro.training import accuracy, fit
 
@@ -50,7 +50,7 @@ def test_training_and_test_share_no_digit(split):
 
 def test_training_and_test_share_no_texture(split):
     last = split.extras["texture_train"][:, 2].max() + 32
-    assert last <= cluttered.COLUMNS["train"][1] <= split.extras["texture_test"][:, 2].min()
+    assert last <= painting.COLUMNS["train"][1] <= split.extras["texture_test"][:, 2].min()
     assert set(split.extras["texture_train"][:, 0]) == {0, 1, 2}
 
 
@@ -63,14 +63,14 @@ def test_box_bounds_the_digit():
         assert min(top, left) >= 0 and max(top, left) + side <= size
         outside = image[0].copy()
         outside[top : top + side, left : left + side] = 0
-        assert outside.max() * 255 < cluttered.BACKGROUND
+        assert outside.max() * 255 < painting.BACKGROUND
         assert image[0, top : top + side, left : left + side].max() * 255 >= 150
 
 
 def test_background_is_the_texture_named():
     split = cluttered_digits(50, 1, strokes=0, fragments=0, digit=(8, 8), shift=0)
     for image, (name, top, left) in zip(split.x_train, split.extras["texture_train"], strict=True):
-        photo = pixels(packaged("skimage", f"data/{cluttered.TEXTURES[name]}.png"))
+        photo = pixels(packaged("skimage", f"data/{painting.TEXTURES[name]}.png"))
         window = photo[top : top + 32, left : left + 32].astype(int) * 100 // 256
         corner = np.rint(image[0, :8] * 255)
         assert any(np.array_equal(corner, w[:8]) for w in (window, window[:, ::-1]))
@@ -80,7 +80,7 @@ def test_enlarging_is_bilinear_interpolation():
     """Against floating-point interpolation, pixel centre by pixel centre."""
     counts = digits().x_train[:6, 0] * 16
     box = np.array([[2, 3, 20], [0, 0, 8], [0, 8, 24], [5, 1, 26], [12, 12, 9], [0, 0, 32]])
-    drawn = cluttered._enlarge(counts.astype(np.uint8), box, 32)
+    drawn = painting.enlarge(counts.astype(np.uint8), box, 32)
     for image, source, (top, left, side) in zip(drawn, counts, box, strict=True):
         expected = np.zeros((32, 32))
         padded = np.pad(source, 1)
