@@ -24,6 +24,7 @@ from repro.vision.strangers import verified
 
 normface = repro.chapter("normface")
 am_softmax = repro.chapter("am_softmax")
+intraloss = repro.chapter("intraloss")
 PEOPLE, D, EPOCHS, STEPS = 128, 32, 32, 24  # steps of an epoch
 Scores = dict[str, float]
 
@@ -108,6 +109,31 @@ def multiplicative(
 def angular(seed: int, arm: str, s: float = 64, m: float = 0.5, **rates: float) -> Scores:
     """ArcFace."""
     return trained(layer(seed), seed, margin(am_softmax.angular(m), s), **rates)
+
+
+def enhanced(seed: int, where: Callable, strength: float, **rates: float) -> Scores:
+    """AM-Softmax with a pull to the own weight added, weighted as `where` says."""
+    psi = am_softmax.additive(0.35)
+
+    def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        return intraloss.enhanced(outputs[0], y, psi, strength, where=where)
+
+    return trained(layer(seed), seed, loss, **rates)
+
+
+def targeted(seed: int, arm: str, strength: float = 0.3, **rates: float) -> Scores:
+    """AM-Softmax with the pull of our reconstruction of IntraLoss."""
+    return enhanced(seed, intraloss.satisfied, strength, **rates)
+
+
+def uniform(seed: int, arm: str, strength: float = 0.3, **rates: float) -> Scores:
+    """AM-Softmax with a center loss on the sphere."""
+    return enhanced(seed, intraloss.everywhere, strength, **rates)
+
+
+def elsewhere(seed: int, arm: str, strength: float = 0.3, **rates: float) -> Scores:
+    """AM-Softmax with a pull where it pulls already."""
+    return enhanced(seed, lambda P: 1 - P, strength, **rates)
 
 
 QUANTITIES = (
@@ -199,6 +225,7 @@ def judged(
 
 
 SCALES, MARGINS = [8, 16, 30], [0.1, 0.2, 0.35, 0.5]
+STRENGTHS = [0.1, 0.3, 1, 3, 10]
 TRIALS = [
     rated(softmax, "softmax", [1]),
     *judged(softmax, "softmax"),
@@ -220,6 +247,13 @@ TRIALS = [
     rated(unnormalised, "am-softmax-lengths"),
     *judged(unnormalised, "am-softmax-lengths"),
     judged(released, "am-softmax-released", by="am-softmax")[0],
+    rated(targeted, "intraloss", lr=[0.00625, 0.0125, 0.025, 0.05, 0.1]),
+    constants(targeted, "intraloss", strength=STRENGTHS)[0],
+    *judged(targeted, "intraloss", "constants"),
+    judged(elsewhere, "elsewhere", "constants", by="intraloss")[0],
+    rated(uniform, "center", lr=[0.00625, 0.0125, 0.025, 0.05, 0.1]),
+    constants(uniform, "center", strength=STRENGTHS)[0],
+    *judged(uniform, "center", "constants"),
 ]
 
 if __name__ == "__main__":
