@@ -237,6 +237,17 @@ def test_shapes_class_by_class(chapter, D, seed):
         assert [float(part[k]) for part in found] == pytest.approx(expected, rel=1e-6)
 
 
+def test_an_image_on_the_other_side_counts_with_its_full_angle(chapter):
+    v, W = torch.eye(3).double()[[0, 0, 0, 0, 1, 1, 1]], torch.eye(3).double()[:2]
+    v = F.normalize(v + 0.1 * cloud(1, N=7, D=3)[0], dim=1)
+    v[0] = -v[0]
+    y = torch.tensor([0, 0, 0, 0, 1, 1, 1])
+    mean = F.normalize(v[:4].mean(0), dim=0)
+    angles = [angle(row, mean) for row in v[:4]]
+    assert max(angles) > 90
+    assert chapter.shapes(v, y, W).angle[0].item() == pytest.approx(np.mean(angles))
+
+
 def test_classes_on_one_point_each(chapter):
     W = torch.eye(3).double()
     y = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
