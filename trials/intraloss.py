@@ -109,11 +109,11 @@ PARTS = (
     Quantity("right", "%", ".2f"),
 )
 TESTED = tuple(Quantity(f"test {q.name}", q.unit, q.format, q.better) for q in PARTS)
-RATES, STRENGTHS = [0.8, 1.6, 3.2, 6.4], [0.1, 0.3, 1]
+RATES, STRENGTHS = [0.8, 1.6, 3.2, 6.4, 12.8], [0.1, 0.3, 1]
 ARMS = [
     *grid(arm=["base"], m=[0, 0.35, 0.65], strength=[0]),
-    *grid(arm=["targeted"], m=[0.35], strength=STRENGTHS),
-    *grid(arm=["uniform", "elsewhere"], m=[0.35], strength=[0.3]),
+    *grid(arm=["targeted", "uniform"], m=[0.35], strength=STRENGTHS),
+    *grid(arm=["elsewhere"], m=[0.35], strength=[0.3, 1]),
     *grid(arm=["targeted"], m=[0], strength=[0.3]),
 ]
 
@@ -131,7 +131,7 @@ def best(
 
 def plain(arm: Mapping) -> bool:
     """Is it AM-Softmax, without or with the term?"""
-    return arm["arm"] in ("base", "targeted") and arm["m"] == 0.35 and arm["strength"] in (0, 0.3)
+    return arm["arm"] in ("base", "targeted") and arm["m"] == 0.35 and arm["strength"] != 0.1
 
 
 TRIALS = [
