@@ -67,6 +67,7 @@ def fit_embedding(
     epochs: int,
     seed: int,
     multiple: float = 1,
+    on_epoch: Callable[[int, nn.Module, float], Any] | None = None,
 ) -> History:
     """Train a network in place: momentum 0.9, decay 5e-4, batches of 128, no clipping.
 
@@ -78,6 +79,7 @@ def fit_embedding(
         epochs: passes over the images.
         seed: of the order of the images.
         multiple: the class weights of the last layer learn at this multiple of the rate.
+        on_epoch: called with epoch (from 0), network (in eval mode) and mean loss.
 
     Raises:
         FloatingPointError: the loss or a gradient is NaN or infinite.
@@ -93,6 +95,7 @@ def fit_embedding(
         loss=loss,
         optimizer=_sgd,
         groups=[{"params": [p for p in net[-1].parameters() if p.ndim > 1], "lr": multiple * lr}],
+        on_epoch=on_epoch,
     )
 
 

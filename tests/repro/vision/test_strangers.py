@@ -65,6 +65,14 @@ def test_it_is_the_recipe_that_is_documented():
         torch.testing.assert_close(moved, p - 0.1 * (p.grad + 5e-4 * p))
 
 
+def test_training_can_be_watched():
+    seen = []
+    history = fit_embedding(
+        net(), small_task(), lr=0.01, epochs=3, seed=0, on_epoch=lambda *told: seen.append(told)
+    )
+    assert [(epoch, loss) for epoch, _, loss in seen] == list(enumerate(history.loss))
+
+
 def test_scores_are_those_of_the_cosine():
     rng = np.random.default_rng(0)
     person = np.arange(40).repeat(4)
