@@ -25,6 +25,7 @@ from repro.vision.strangers import verified
 normface = repro.chapter("normface")
 am_softmax = repro.chapter("am_softmax")
 intraloss = repro.chapter("intraloss")
+sface = repro.chapter("sface")
 PEOPLE, D, EPOCHS, STEPS = 128, 32, 32, 24  # steps of an epoch
 Scores = dict[str, float]
 
@@ -134,6 +135,11 @@ def uniform(seed: int, arm: str, strength: float = 0.3, **rates: float) -> Score
 def elsewhere(seed: int, arm: str, strength: float = 0.3, **rates: float) -> Scores:
     """AM-Softmax with a pull where it pulls already."""
     return enhanced(seed, lambda P: 1 - P, strength, **rates)
+
+
+def sigmoid(seed: int, arm: str, a: float = 0.87, b: float = 1.2, **rates: float) -> Scores:
+    """SFace."""
+    return trained(layer(seed), seed, lambda out, y: sface.sface(out[0], y, a, b), **rates)
 
 
 QUANTITIES = (
@@ -254,6 +260,10 @@ TRIALS = [
     rated(uniform, "center", lr=[0.00625, 0.0125, 0.025, 0.05, 0.1]),
     constants(uniform, "center", strength=STRENGTHS)[0],
     *judged(uniform, "center", "constants"),
+    rated(sigmoid, "sface", [1, 10], lr=[0.003, 0.006, 0.0125, *RATES]),
+    *judged(sigmoid, "sface"),
+    *constants(sigmoid, "sface", a=[0.7, 0.8, 0.9, 1.0, 1.1], b=[1.15, 1.2, 1.25, 1.3]),
+    *judged(sigmoid, "sface", "again"),
 ]
 
 if __name__ == "__main__":
