@@ -170,6 +170,7 @@ QUANTITIES = (
 TUNING, JUDGES = range(100, 102), range(104, 109)
 LOW = [0.003125, 0.00625, 0.0125, 0.025, 0.05, 0.1]
 HIGH = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
+LOWER, HIGHER = [0.00078125, 0.0015625], [6.4, 12.8]  # beyond the ends of those
 Finished = Mapping[str, Stored]
 Settings = Callable[[Finished], list[dict]]
 
@@ -238,10 +239,17 @@ def each(arms: tuple[str, ...], suffix: str, question: str, **change: list) -> l
     return [asked(arm + suffix, f"{arm}: {question}", best[arm], JUDGES) for arm in arms]
 
 
+def slow(name: str, question: str, **change: list) -> Trial:
+    """SFace at the best rate below those from which its own was chosen."""
+    return asked(name, question, tuned("sface", "lower", noise=[DECIDING], **change), JUDGES)
+
+
 TRIALS = [
     rated("sface", LOW, a=0.87, b=1.2, k=80.0),
     rated("softmax", HIGH),
     rated("am-softmax", HIGH, s=30, m=0.35),
+    rated("sface", LOWER, "lower", a=0.87, b=1.2, k=80.0),
+    rated("am-softmax", HIGHER, "higher", s=30, m=0.35),
     rated("arcface", LOW, s=64, m=0.5),
     rated("arcface", HIGH, "mild", s=30, m=0.3),
     *each(ARMS, "", "what does it make of 30 % wrong labels?", noise=[DECIDING]),
@@ -249,7 +257,9 @@ TRIALS = [
     *each(ARMS[:3], "-clean", "and with right labels?", noise=[0.0]),
     asked("places", "Do angles obey the thresholds, with right labels?", places, JUDGES),
     *each(ARMS, "-longer", "and in twice the time?", epochs=[2 * EPOCHS]),
-    *each(ARMS[:3], "-shares", "and of other shares?", noise=[0.1, 0.5]),
+    *each(ARMS, "-shares", "and of other shares?", noise=[0.1, 0.5]),
+    slow("sface-slow", "what does SFace make of 30 % wrong labels at a rate below?"),
+    slow("sface-slow-longer", "and in twice the time?", epochs=[2 * EPOCHS]),
 ]
 
 if __name__ == "__main__":
