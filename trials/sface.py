@@ -211,10 +211,10 @@ def again(arm: str) -> Settings:
     return made
 
 
-def refined(arm: str, **other: list[float]) -> list[Trial]:
+def refined(arm: str, by: str = "rates", **other: list[float]) -> list[Trial]:
     """Which constants suit a loss with wrong labels? Judged on other people."""
     question = f"Which constants suit {arm} with 30 % wrong labels?"
-    changed = tuned(arm, **other)
+    changed = tuned(arm, by, **other)
     return [
         asked(f"{arm}-constants", question, changed, TUNING, *other),
         asked(f"{arm}-again", f"Which rate suits {arm} with them?", again(arm), TUNING, "lr"),
@@ -260,6 +260,9 @@ TRIALS = [
     *each(ARMS, "-shares", "and of other shares?", noise=[0.1, 0.5]),
     slow("sface-slow", "what does SFace make of 30 % wrong labels at a rate below?"),
     slow("sface-slow-longer", "and in twice the time?", epochs=[2 * EPOCHS]),
+    *refined("am-softmax", s=[8.0, 16.0, 30.0], m=[0.1, 0.2, 0.35, 0.5]),
+    *refined("arcface", "mild", s=[8.0, 16.0, 30.0], m=[0.1, 0.2, 0.3]),
+    *each(ARMS[:1], "-three", "and in three times the time?", epochs=[3 * EPOCHS]),
 ]
 
 if __name__ == "__main__":
