@@ -123,7 +123,7 @@ def test_the_star_of_loops_needs_a_four():
     assert c.convert(STAR, g, 3) is None and c.convert_by_matching(STAR, g, 3) is None
     f = c.convert(STAR, g, 3, widen=True)
     assert not (STAR @ f).any() and not ((f - g) % 3).any()
-    assert sorted(f[:3]) == [-2, -2, 4] and sorted(f[3:]) == [-2, 1, 1] or True
+    assert sorted(f[:3]) == [-2, -2, 4]
     assert sorted(abs(f)) == [1, 1, 2, 2, 2, 4]
 
 
