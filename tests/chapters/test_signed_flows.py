@@ -127,6 +127,25 @@ def test_the_star_of_loops_needs_a_four():
     assert sorted(abs(f)) == [1, 1, 2, 2, 2, 4]
 
 
+def test_other_residues_need_not_convert_without_bridges():
+    """Five digons of residues 1 and 2 meet at a vertex, a negative loop at each far end."""
+    pairs = [(0, k, 1) for k in range(1, 6) for _ in range(2)]
+    B = c.incidence(6, pairs + [(k, k, -1) for k in range(1, 6)])
+    g = np.array([1, 2] * 5 + [4] * 5)
+    assert not c.bridges(B).any() and not (B @ g % 5).any()
+    assert c.convert(B, g, 5) is None and c.convert_by_matching(B, g, 5) is None
+    assert len(lifts(B, g, 5, [(v, v - 5) for v in g])) == 0
+    four = np.r_[g[:8], g[10:14]], np.delete(B[:5], [8, 9, 14], 1)
+    assert (four[1] @ four[0] % 5).tolist() == [2, 0, 0, 0, 0]  # five are needed
+
+
+@pytest.mark.parametrize("B", GRAPHS, ids=str)
+def test_cubic_graphs_have_modulo_flows_exactly_where_switching_makes_all_edges_negative(B):
+    if (abs(B).sum(1) == 3).all():
+        alike = canonical(B) == canonical(abs(B))
+        assert (len(c.modulo_flows(B, 1)) > 0) == alike
+
+
 @pytest.mark.parametrize(
     ("g", "low", "high"), [(1, -1, 1), (2, 0, 2), (3, -1, 1), (4, 0, 2), (0, 0, 0)]
 )
