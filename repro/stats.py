@@ -64,6 +64,46 @@ def paired_interval(
     return t_interval(float(array.mean()), float(array.std(ddof=1)), len(array), confidence)
 
 
+def crossed_interval(
+    differences: Sequence[Sequence[float]] | np.ndarray, confidence: float = 0.95
+) -> Interval:
+    """Interval for the mean of differences over two crossed samples, such as runs and subjects.
+
+    Every run is measured on every subject, so the S P differences are no S P replicates. The
+    variance of their mean is taken as that of the S row means over S, plus that of the P column
+    means over P. What rows and columns do together is in both, so the interval is rather too wide.
+    Degrees of freedom are Satterthwaite's.
+
+    Args:
+        differences: (S, P), S rows and P columns, 2 or more of each.
+        confidence: share of such intervals that hold the true mean, between 0 and 1.
+
+    Returns:
+        The interval; its `n` is S P.
+
+    Raises:
+        ValueError: another shape, NaN or infinity, or another confidence.
+    """
+    from scipy.special import stdtrit
+
+    array = np.asarray(differences, dtype=np.float64)
+    if array.ndim != 2 or min(array.shape) < 2 or not np.isfinite(array).all():
+        raise ValueError(
+            "expected finite differences of shape (S, P), 2 or more of each, "
+            f"got shape {array.shape}"
+        )
+    if not 0 < confidence < 1:
+        raise ValueError(f"expected 0 < confidence < 1, got {confidence}")
+    parts = [array.mean(axis).var(ddof=1) / array.shape[1 - axis] for axis in (0, 1)]
+    free = [array.shape[1 - axis] - 1 for axis in (0, 1)]
+    mean, variance = float(array.mean()), float(sum(parts))
+    if not variance:
+        return Interval(mean, mean, mean, array.size)
+    freedom = variance**2 / sum(part**2 / f for part, f in zip(parts, free, strict=True))
+    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * math.sqrt(variance)
+    return Interval(mean, mean - half, mean + half, array.size)
+
+
 class Slope(NamedTuple):
     """Exponent of a power law, without unit, and its standard error."""
 

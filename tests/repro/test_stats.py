@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from repro.stats import loglog_slope, paired_interval, t_interval
+from repro.stats import crossed_interval, loglog_slope, paired_interval, t_interval
 
 DIFFERENCES = st.lists(st.integers(-1000, 1000).map(lambda k: k / 8), min_size=2, max_size=9)
 
@@ -27,6 +27,37 @@ def test_interval_equals_scipys(differences, confidence):
 
 def test_interval_of_equal_differences_is_a_point():
     assert paired_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0, 3)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_a_crossed_interval_with_one_factor_is_students(confidence):
+    columns = np.array([1.0, 4.0, -2.0, 0.5])
+    expected = paired_interval(columns, confidence)
+    found = crossed_interval(np.tile(columns, (3, 1)), confidence)
+    assert found[:3] == pytest.approx(expected[:3]) and found.n == 12
+    assert crossed_interval(np.tile(columns, (3, 1)).T, confidence) == found
+
+
+def test_a_crossed_interval_by_hand():
+    mean, low, high, n = crossed_interval([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]])
+    rows, columns = 8 / 2, 1 / 3  # variances of the means 2, 6 and 3, 4, 5, over their numbers
+    freedom = (rows + columns) ** 2 / (rows**2 / 1 + columns**2 / 2)
+    half = scipy_stats.t.ppf(0.975, freedom) * math.sqrt(rows + columns)
+    assert (mean, low, high, n) == pytest.approx((4, 4 - half, 4 + half, 6))
+
+
+def test_a_crossed_interval_holds_the_mean_as_often_as_it_says():
+    draw = np.random.default_rng(0)
+    held = []
+    for _ in range(400):
+        sample = draw.normal(size=(3, 1)) + draw.normal(size=6) + draw.normal(size=(3, 6))
+        _, low, high, _ = crossed_interval(sample)
+        held.append(low <= 0 <= high)
+    assert 0.94 <= np.mean(held) <= 1
+
+
+def test_a_crossed_interval_of_equal_differences_is_a_point():
+    assert crossed_interval(np.full((2, 3), 2.0)) == (2.0, 2.0, 2.0, 6)
 
 
 POINTS = st.lists(
@@ -70,6 +101,10 @@ def test_two_points_have_a_slope_and_no_error():
         (lambda: paired_interval([[1.0, 2.0]]), r"shape \(1, 2\)"),
         (lambda: paired_interval([1.0, math.nan]), "NaN"),
         (lambda: paired_interval([1.0, 2.0], confidence=1), "confidence"),
+        (lambda: crossed_interval([[1.0, 2.0]]), r"got shape \(1, 2\)"),
+        (lambda: crossed_interval([1.0, 2.0]), r"got shape \(2,\)"),
+        (lambda: crossed_interval([[1.0, 2.0], [1.0, math.inf]]), "expected finite"),
+        (lambda: crossed_interval([[1.0, 2.0], [1.0, 3.0]], confidence=0), "confidence"),
         (lambda: t_interval(0.0, -1.0, 5), "std >= 0"),
         (lambda: t_interval(0.0, math.nan, 5), "std >= 0"),
         (lambda: loglog_slope([1, 2], [1]), r"got \(2,\) and \(1,\)"),
