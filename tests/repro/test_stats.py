@@ -46,14 +46,24 @@ def test_a_crossed_interval_by_hand():
     assert (mean, low, high, n) == pytest.approx((4, 4 - half, 4 + half, 6))
 
 
-def test_a_crossed_interval_holds_the_mean_as_often_as_it_says():
+@pytest.mark.parametrize(
+    ("spreads", "least", "most"),
+    [
+        ((1, 1, 0), 0.93, 0.97),  # of rows, of columns, of both together
+        ((1, 1, 1), 0.94, 0.98),
+        ((1, 0.45, 0), 0.91, 0.95),  # rows weigh ten times as much: the worst of three rows
+        ((0, 0, 1), 0.97, 1),  # counted twice
+    ],
+)
+def test_a_crossed_interval_holds_the_mean_about_as_often_as_it_says(spreads, least, most):
     draw = np.random.default_rng(0)
     held = []
-    for _ in range(400):
-        sample = draw.normal(size=(3, 1)) + draw.normal(size=6) + draw.normal(size=(3, 6))
+    for _ in range(2000):
+        rows, columns, both = (draw.normal(size=shape) for shape in ((3, 1), 6, (3, 6)))
+        sample = spreads[0] * rows + spreads[1] * columns + spreads[2] * both
         _, low, high, _ = crossed_interval(sample)
         held.append(low <= 0 <= high)
-    assert 0.94 <= np.mean(held) <= 1
+    assert least <= np.mean(held) <= most
 
 
 def test_a_crossed_interval_of_equal_differences_is_a_point():
