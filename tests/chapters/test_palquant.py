@@ -266,6 +266,20 @@ def test_a_split_network_read_in_one_group_needs_the_exchange(chapter):
         assert bool((net(other) != net(x)).any())
 
 
+@pytest.mark.parametrize("shift, additive", [(None, True), (0, True), (1, False)])
+def test_without_exchange_two_groups_that_are_read_add_up(chapter, shift, additive):
+    torch.manual_seed(0)
+    x, other = torch.rand(2, 6, 1, 16, 16).double()
+    net = chapter.PalNet(4, 2, 4, shift, shuffle=False, split=True).double()
+    assert net.stem.groups == 2 and net.head.in_features == 32
+    chapter.start(net, x)
+    left, right = x.clone(), x.clone()
+    left[..., :8], right[..., 8:] = other[..., :8], other[..., 8:]
+    assert bool((net(left) != net(x)).any()) and bool((net(right) != net(x)).any())
+    sums = net(left) + net(right), net(x) + net(other)
+    assert torch.allclose(*sums, rtol=0, atol=1e-12) == additive
+
+
 def test_start_sets_every_layer_once(chapter):
     torch.manual_seed(0)
     net = chapter.PalNet(2, G=2)
