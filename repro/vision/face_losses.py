@@ -4,7 +4,8 @@
 `repro.trials.beside("face_losses", *TABLE)`.
 """
 
-#: What a loss is called, with its published constants, and the trial that judges it.
+#: What a loss is called, and the trial that judges it. Constants are the published ones; the
+#: strength of the two pulls, which have none, is tuned like a rate.
 LOSSES = {
     "softmax": "softmax",
     "NormFace, learned scale": "normface",
@@ -14,6 +15,9 @@ LOSSES = {
     "the same, features not normalised": "am-softmax-lengths",
     "A-Softmax": "a-softmax",
     "ArcFace, s = 64, m = 0.5": "arcface",
+    "AM-Softmax, targeted pull (IntraLoss, ours)": "intraloss-tuned",
+    "AM-Softmax, uniform pull (center loss)": "center-tuned",
+    "SFace, a = 0.87, b = 1.2": "sface",
 }
 #: What a column is called, its quantity, and what is added to the name of the trial.
 MEASURES = {

@@ -236,6 +236,14 @@ def test_a_bridge_between_two_odd_loops_carries_two():
     assert abs(c.extend(more, np.array([1, 1, 0, 0]))).tolist() == [1, 1, 2, 0]
 
 
+def test_edges_that_join_nothing_new_are_not_walked(monkeypatch):
+    """Outside the even subgraph a forest is enough, each of its edges there and back."""
+    monkeypatch.setattr(c, "tour", lambda B, times: times.tolist())
+    assert c.extend(c.incidence(2, [(0, 1, 1)] * 3), np.array([1, 1, 0])) == [1, 1, 0]
+    path = c.incidence(3, [(0, 1, 1), (0, 1, 1), (1, 2, 1), (1, 2, -1)])
+    assert c.extend(path, np.array([1, 1, 0, 0])) == [1, 1, 2, 0]
+
+
 # The census
 
 
@@ -298,6 +306,14 @@ def test_nowhere_zero_flows_are_those_of_a_loop(B, k):
     assert sorted(c.nowhere_zero(B, k).tolist()) == sorted(slow.tolist())
     g = every(range(1, k), B.shape[1])
     assert c.nowhere_zero_modulo(B, k).tolist() == g[(g @ B.T % k == 0).all(1)].tolist()
+
+
+def test_halves_are_no_flows():
+    """Through the loops as a basis some values are halves; rounded they would not balance."""
+    B = c.incidence(2, [(0, 0, -1), (1, 1, -1), (0, 1, 1), (0, 1, -1)])
+    f = every([v for v in range(-4, 5) if v], 4)
+    slow = f[(f @ B.T == 0).all(1)]
+    assert sorted(c.nowhere_zero(B, 5).tolist()) == sorted(slow.tolist())
 
 
 def test_flow_numbers_of_the_text():
