@@ -84,10 +84,10 @@ def card(app: Sphinx, chapter: library.Finished, doctree: nodes.document) -> nod
         checks=len(chapter.records.of("check")),
         findings=len(chapter.records.of("finding")),
         path=short_path(chapter.chapter, doctree),
-        up="../" * chapter.docname.count("/"),
+        up=library.up(chapter.docname),
         launchers=repository.launchers(app.config, chapter.docname),
         # The theme puts the notebook there, for its own download button.
-        download="../" * chapter.docname.count("/") + f"_sources/{chapter.docname}.ipynb",
+        download=f"_sources/{chapter.docname}.ipynb",
     )
 
 

@@ -17,4 +17,4 @@ class BookDirective(SphinxDirective):
 
     def up(self) -> str:
         """The way from this page to the root of the site."""
-        return "../" * self.env.docname.count("/")
+        return library.up(self.env.docname)

@@ -29,7 +29,7 @@ def draw(app: Sphinx, docname: str, source: list[str]) -> None:
         return
     notebook = nbformat.reads(source[0], as_version=4)
     try:
-        records.redraw(path.stem, notebook, partial(templating.fill, up="../" * docname.count("/")))
+        records.redraw(path.stem, notebook, partial(templating.fill, up=library.up(docname)))
     except ClaimError:
         return
     source[0] = nbformat.writes(notebook)

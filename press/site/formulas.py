@@ -25,6 +25,8 @@ from sphinx.errors import ExtensionError
 from sphinx.ext.mathjax import html_visit_displaymath, html_visit_math
 from sphinx.util import logging
 
+from press.site.finish import when_built
+
 RENDERER = "formulas"
 MATHJAX = "sphinx-mathjax-offline"
 NODE = "playwright"
@@ -132,10 +134,9 @@ def replace(page: str, text: str, done: dict[str, Any]) -> str:
     return re.sub(r"<body[^>]*>", lambda body: f"{body[0]}\n{glyphs}", text, count=1)
 
 
-def write(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def write(app: Sphinx) -> None:
     """Typeset what the build has written; pages of an earlier build are done already."""
-    if exception is not None or app.builder.format != "html":
-        return
     root = Path(app.outdir)
     texts = {
         path: text

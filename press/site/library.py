@@ -74,6 +74,15 @@ def docname(path: Path) -> str:
     return path.relative_to(chapters.ROOT).with_suffix("").as_posix()
 
 
+def up(page: str) -> str:
+    """The way from a page to the root of the site.
+
+    Args:
+        page: its name for Sphinx.
+    """
+    return "../" * page.count("/")
+
+
 def notebook(page: str) -> Path | None:
     """The notebook of a chapter's page; None for any other page.
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from press.site import repository, templating
+from press.site.finish import when_built
 
 PAGE = "404.html"
 
 
-def write(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def write(app: Sphinx) -> None:
     """Write the page."""
-    if exception is not None or app.builder.format != "html":
-        return
     base = repository.site_address(app.config) or ""
     page = templating.fill("lost", title=app.config.html_title, base=base)
     (Path(app.outdir) / PAGE).write_text(page, encoding="utf-8")

@@ -13,6 +13,7 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 from press.chapter import Cell, Chapter, load
+from press.site.finish import when_built
 
 #: A picture of a file whose height its page does not tell.
 UNSIZED = re.compile(r'<img (?![^>]*\sheight=)[^>]*?\bsrc="([^":]+)"[^>]*>')
@@ -91,10 +92,9 @@ def leave_out(image: nodes.image) -> None:
     taken.parent.remove(taken)
 
 
-def size(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def size(app: Sphinx) -> None:
     """Tell the pages how large their pictures are, so that nothing moves when these arrive."""
-    if exception is not None or app.builder.format != "html":
-        return
     root = Path(app.outdir)
     for page in sorted(root.rglob("*.html")):
         text = page.read_text("utf-8")

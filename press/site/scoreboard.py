@@ -17,6 +17,7 @@ from press.commands.scoreboard import as_json
 from press.records import total
 from press.site import library, templating
 from press.site.directive import BookDirective
+from press.site.finish import when_built
 
 #: All entries, for programs.
 FILE = "_static/scoreboard.json"
@@ -44,10 +45,9 @@ class Scoreboard(BookDirective):
         return [board]
 
 
-def write(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def write(app: Sphinx) -> None:
     """Write all entries as a file to download."""
-    if exception is not None or app.builder.format != "html":
-        return
     ledgers = [chapter.records for chapter in library.read_all(app.env.found_docs)]
     path = Path(app.outdir) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from press import toc
 from press.records import total
 from press.site import library, repository, thumbnails
+from press.site.finish import when_built
 
 PICTURE = "_static/share.png"
 #: Pixels that those who show such pictures recommend.
@@ -42,7 +43,7 @@ def tell(
     picture = PICTURE
     if path is not None and pictured(path):
         picture = f"{thumbnails.FOLDER}/{path.stem}.png"
-    base = repository.site_address(app.config) or "../" * page.count("/")
+    base = repository.site_address(app.config) or library.up(page)
     told = {
         "og:type": "website" if page == app.config.root_doc else "article",
         "og:site_name": app.config.html_title,
@@ -65,10 +66,9 @@ def pictured(path: Path) -> bool:
         return False
 
 
-def draw(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def draw(app: Sphinx) -> None:
     """Draw the picture of the book."""
-    if exception is not None or app.builder.format != "html":
-        return
     found = library.read_all(app.env.found_docs)
     coverage = total(chapter.records for chapter in found)
     lines = [

@@ -14,6 +14,8 @@ from typing import Any
 import tinycss2
 from sphinx.application import Sphinx
 
+from press.site.finish import when_built
+
 SHEET = "_static/site.css"
 #: Sheets that the theme's layout names itself, before those that Sphinx lists.
 FIRST = ("basic.css", "styles/pydata-sphinx-theme.css")
@@ -105,10 +107,9 @@ class Styles:
         """Remember the sheets of a page: they are the same for all."""
         self.listed = [str(sheet.filename) for sheet in context["css_files"]]
 
-    def write(self, app: Sphinx, exception: Exception | None) -> None:
+    @when_built
+    def write(self, app: Sphinx) -> None:
         """Write the sheet of the finished site."""
-        if exception is not None or app.builder.format != "html":
-            return
         root = Path(app.outdir)
         static = root / "_static"
         known = set()

@@ -7,14 +7,14 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from press.site import library
+from press.site.finish import when_built
 
 FOLDER = "_static/thumbnails"
 
 
-def write_thumbnails(app: Sphinx, exception: Exception | None) -> None:
+@when_built
+def write_thumbnails(app: Sphinx) -> None:
     """Write the thumbnail of every finished chapter that has one."""
-    if exception is not None or app.builder.format != "html":
-        return
     folder = Path(app.outdir) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for chapter in library.read_all(app.env.found_docs):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repro.data.arguments import require
 from repro.data.digits import digits, table
 from repro.data.painting import COLUMNS, WIDEST, backgrounds, blend, enlarge
 from repro.data.split import Split
@@ -140,6 +141,4 @@ def _check(n_train: int, n_test: int, recipe: _Recipe) -> None:
         "shift must be None or 0 or more pixels": recipe.shift is None or recipe.shift >= 0,
         "fragments and strokes must be 0 or more": min(recipe.fragments, recipe.strokes) >= 0,
     }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ValueError(f"cluttered_digits: {rule}; {asked.replace('_Recipe', '')}")
+    require("cluttered_digits", rules, asked.replace("_Recipe", ""))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from repro.data.arguments import require
 from repro.data.digits import digits, table
 from repro.data.painting import COLUMNS, WIDEST, backgrounds, blend, enlarge
 
@@ -164,6 +165,4 @@ def _check(
         ),
         f"overlap must be a share from 0 to 1, got {overlap}": 0 <= overlap <= 1,
     }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ValueError(f"scenes: {rule}")
+    require("scenes", rules)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from repro.data.arguments import require
+
 #: Joints in the order of the Kinect and of NTU RGB+D, numbered from 0.
 JOINTS = (
     *("hips", "spine", "neck", "head", "left shoulder", "left elbow", "left wrist", "left hand"),
@@ -310,6 +312,4 @@ def _check(
         f"sway must be from 0 to 30 degrees, got {sway}": 0 <= sway <= 30,
         f"noise must be from 0 to 0.1 metres, got {noise}": 0 <= noise <= 0.1,
     }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ValueError(f"skeletons: {rule}")
+    require("skeletons", rules)

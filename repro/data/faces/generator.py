@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from repro.data.arguments import require
 from repro.data.faces.picture import picture
 from repro.data.faces.shape import POINT, head, project
 
@@ -258,6 +259,4 @@ def _check_request(
         ),
         f"noise must be 0 to 64 grey levels, got {noise}": 0 <= noise <= 64,
     }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ValueError(f"faces: {rule}")
+    require("faces", rules)

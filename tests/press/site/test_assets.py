@@ -5,10 +5,13 @@ from types import SimpleNamespace
 
 from small_site import parsed
 
-from press.site import formulas, pictures, styles, thumbnails, verdicts
+from press.site import formulas, lost, pictures, scoreboard, sharing, styles, thumbnails, verdicts
 
 WRITERS = (
     formulas.write,
+    lost.write,
+    scoreboard.write,
+    sharing.draw,
     pictures.size,
     styles.Styles().write,
     thumbnails.write_thumbnails,
