@@ -256,6 +256,23 @@ def beside(
     table(body, ["", *columns], caption=". ".join(notes))
 
 
+def ranged(differences: Sequence[float] | np.ndarray, form: str = "+.1f") -> str:
+    """Mean and 95 % interval of stored differences as text, the same on every machine.
+
+    Args:
+        differences: (S,), one a seed, 2 or more.
+        form: how its numbers are written.
+
+    Returns:
+        Such as `+1.2 (+0.3 to +2.1)`.
+
+    Raises:
+        ValueError: as for `repro.stats.paired_interval`.
+    """
+    mean, low, high = paired_interval(differences)[:3]
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
 def _common_seeds(slug: str, names: Sequence[str]) -> str:
     """The seeds that all of some trials have, for a caption."""
     seeds = {name: trial(slug, name)["seeds"] for name in names}

@@ -238,3 +238,9 @@ def test_trials_stand_beside_each_other(root, shown):
     write(root, "vision/sample", [*METHOD, cell("a = 1", "method")])
     trials.beside("sample", {"first": "a"}, columns, "Side by side.")
     assert shown[-1]["text/plain"].startswith("STALE: the code behind the trials a, b, a-late,")
+
+
+def test_differences_are_told_with_their_interval():
+    """Student's interval of 1, 2, 3: 2 with half a width of 4.302653 / sqrt(3)."""
+    assert trials.ranged([1.0, 2.0, 3.0]) == "+2.0 (-0.5 to +4.5)"
+    assert trials.ranged(np.array([1.0, 2.0, 3.0]), ".3f") == "2.000 (-0.484 to 4.484)"
