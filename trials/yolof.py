@@ -1,0 +1,125 @@
+"""Which part of YOLOF does what, against a pyramid on the same backbone, and for how long?
+
+    make trials CH=yolof MISSING=1
+
+Every seed has its own scenes, its own start and its own order.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from press.trials import Quantity, Trial, grid, main
+from repro.data import scenes
+from repro.data.scenes import Scenes
+from repro.trials import Stored, chosen
+from repro.vision.detection_metrics import average_precision
+from repro.vision.small_detectors import detect, fit_detector
+
+yolof = repro.chapter("yolof")
+EPOCHS = 5  # of 800 scenes in batches of 8: 500 steps
+SIDES = (16, 48)  # half of COCO's bounds
+ENCODERS = {
+    "projection": partial(yolof.Encoder, 24, 24, 8, ()),
+    "dilated": partial(yolof.Encoder, 24, 24, 8),
+    "dilations of 1": partial(yolof.Encoder, 24, 24, 8, (1, 1, 1, 1)),
+    "many in, many out": partial(yolof.Pyramid, True, True),
+    "one in, many out": partial(yolof.Pyramid, False, True),
+    "many in, one out": partial(yolof.Pyramid, True, False),
+}
+MATCHES = {
+    "Max-IoU": partial(yolof.max_iou_match, force=False),
+    "Max-IoU, forced": yolof.max_iou_match,
+    "uniform": yolof.uniform_match,
+}
+ARMS = {
+    f"{encoder}, {match}": (encoder, match)
+    for encoder, matches in {
+        "projection": tuple(MATCHES),
+        "dilated": tuple(MATCHES),
+        "dilations of 1": ("uniform",),
+        "many in, many out": ("Max-IoU, forced",),
+        "one in, many out": ("Max-IoU, forced",),
+        "many in, one out": ("Max-IoU, forced",),
+    }.items()
+    for match in matches
+}
+MAIN = tuple(arm for arm in ARMS if not arm.startswith(("one in", "many in, one")))
+LONGER = (
+    "dilated, uniform",
+    "dilated, Max-IoU, forced",
+    "many in, many out, Max-IoU, forced",
+)
+
+
+def one_class(part: Scenes) -> Scenes:
+    """The same scenes, all objects of class 0."""
+    return replace(part, labels=[0 * label for label in part.labels])
+
+
+def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """Train on 800 scenes, test on 200 others: average precision of a seed."""
+    encoder, match = ARMS[arm]
+    train, test = map(one_class, scenes(800, 200, seed=seed))
+    torch.manual_seed(seed)
+    net = yolof.Detector(ENCODERS[encoder]())
+
+    def loss(answer: Tensor, truth: Tensor, label: Tensor) -> Tensor:
+        logits, boxes = answer[..., :1], answer[..., 1:]
+        found = MATCHES[match](net.anchor, boxes.detach(), truth)
+        return yolof.detection_loss(logits, boxes, truth, label, found)
+
+    fit_detector(net, train, loss, lr=lr, epochs=epochs, seed=seed)
+    return average_precision(detect(net, test), test.boxes, test.labels, SIDES)
+
+
+def best(arms: tuple[str, ...], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+    """Some arms at their best rates."""
+    rates = {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}
+    return [{"arm": arm, "lr": rates[arm], "epochs": epochs} for arm in arms]
+
+
+QUANTITIES = tuple(
+    Quantity(name, "%", ".1f")
+    for name in (
+        *("ap", "ap50", "ap75", "small", "medium", "large"),
+        *("small50", "medium50", "large50"),
+    )
+)
+TRIALS = [
+    Trial(
+        "rates",
+        "Which rate suits each arm?",
+        measure,
+        QUANTITIES,
+        grid(arm=MAIN, lr=[0.008, 0.016], epochs=[EPOCHS]),
+        seeds=range(100, 102),
+        choose=("lr",),
+    ),
+    Trial(
+        "table",
+        "Encoder and matching, and the pyramid: how precise are they after 500 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, MAIN, EPOCHS),
+        seeds=range(104, 109),
+    ),
+    Trial(
+        "longer",
+        "And after 1,000 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, LONGER, 2 * EPOCHS),
+        seeds=range(104, 109),
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
