@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from repro.data.scenes import Scenes
 
 torchvision_shim.ensure()
+from torchvision import ops  # noqa: E402  (needs the operators that the line above declares)
+
+__all__ = ["Backbone", "conv_bn_relu", "detect", "detections", "fit_detector", "ops", "padded"]
 
 
 def conv_bn_relu(C: int, K: int, size: int = 3, stride: int = 1) -> nn.Sequential:

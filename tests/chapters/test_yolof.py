@@ -351,3 +351,50 @@ def test_detectors(chapter):
     assert len(projection.encoder.blocks) == 0 and projection(x).shape == (2, 320, 5)
     single = chapter.Detector(chapter.Pyramid(True, False), S=64)
     assert single.clip == 8 and torch.equal(single.anchor, one.anchor)
+
+
+def test_the_first_pair_written_stands_if_no_other_follows(chapter):
+    anchor = torch.tensor([[0.0, 0, 10, 10], [40, 0, 50, 10], [80, 0, 90, 10], [80, 0, 90, 11]])
+    truth = torch.tensor([[1.0, 0, 11, 10], [81, 0, 91, 10]])
+    match = chapter.uniform_match(anchor, anchor, truth, k=1)
+    assert match.place.tolist() == [0, 2, 0, 2] and match.object.tolist() == [0, 1, 0, 1]
+    assert match.owner.tolist() == [0, -1, 1, -2]
+    boxes = anchor[[2, 1, 0, 3]]  # the predictions of the first and third place are exchanged
+    match = chapter.uniform_match(anchor, boxes, truth, k=1, low=0)
+    assert match.place.tolist() == [2, 0, 0, 2] and match.owner.tolist() == [0, -1, 1, -2]
+    far = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10]])  # the first pair is the only one there
+    boxes = torch.tensor([[90.0, 0, 100, 10], [0, 0, 10, 10]])
+    match = chapter.uniform_match(far, boxes, torch.tensor([[0.0, 0, 10, 10]]), k=1)
+    assert match.place.tolist() == [1, 0] and match.owner.tolist() == [0, 0]
+    two = torch.tensor([[0.0, 0, 10, 10], [90, 0, 99, 9]])
+    match = chapter.uniform_match(far, boxes, two, k=1)
+    assert match.place.tolist() == [1, 0, 0, 1] and match.owner.tolist() == [0, -2]
+
+
+def test_devices_are_those_of_the_input(chapter):
+    anchor, boxes, truth = (part.to("meta") for part in case(0))
+    for match in (chapter.uniform_match, chapter.max_iou_match):
+        assert {part.device.type for part in match(anchor, boxes, truth)} == {"meta"}
+
+
+def test_what_the_parts_are_made_of(chapter):
+    encoder = chapter.Encoder(3, 4, 2, (1,))
+    assert [[type(layer).__name__ for layer in part] for part in encoder.project] == [
+        ["Conv2d", "BatchNorm2d"]
+    ] * 2
+    assert [part[0].kernel_size for part in encoder.project] == [(1, 1), (3, 3)]
+    names = {
+        (many_in, many_out): {
+            name.split(".")[0] for name, _ in chapter.Pyramid(many_in, many_out).named_parameters()
+        }
+        for many_in in (False, True)
+        for many_out in (False, True)
+    }
+    assert names[False, False] == {"c5", "out"} and names[False, True] == {"c5", "out", "coarse"}
+    assert names[True, False] == {"c4", "c5", "down", "out"}
+    assert names[True, True] == {"c4", "c5", "out", "coarse"}
+    many = chapter.Pyramid(True, True)
+    assert [layer.kernel_size for layer in (*many.out, *many.coarse)] == [(3, 3)] * 4
+    net = chapter.Detector()
+    assert net.anchor.shape == (16 * 16 * 5, 4) and net.decoder.K == 1
+    assert net.encoder.project[0][0].out_channels == 24
