@@ -366,9 +366,10 @@ def test_the_first_pair_written_stands_if_no_other_follows(chapter):
     boxes = torch.tensor([[90.0, 0, 100, 10], [0, 0, 10, 10]])
     match = chapter.uniform_match(far, boxes, torch.tensor([[0.0, 0, 10, 10]]), k=1)
     assert match.place.tolist() == [1, 0] and match.owner.tolist() == [0, 0]
-    two = torch.tensor([[0.0, 0, 10, 10], [90, 0, 99, 9]])
-    match = chapter.uniform_match(far, boxes, two, k=1)
-    assert match.place.tolist() == [1, 0, 0, 1] and match.owner.tolist() == [0, -2]
+    three = torch.cat([far, torch.tensor([[90.0, 0, 100, 10]])])
+    two = three[[0, 2]]
+    match = chapter.uniform_match(three, three[[1, 0, 2]], two, k=1)
+    assert match.place.tolist() == [1, 2, 0, 2] and match.owner.tolist() == [0, 0, 1]
 
 
 def test_devices_are_those_of_the_input(chapter):
