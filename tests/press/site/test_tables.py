@@ -44,5 +44,10 @@ def test_signs_and_shares_are_numbers_but_names_are_not():
     assert right(made.select("thead th")) == []
 
 
+def test_a_number_keeps_its_error_beside_it():
+    made = table(["v"], ["88.1 ± 1.7"], ["−0.5 [−1.2, 0.3]"], ["2 [1 and 3]"])
+    assert right(made.select("tbody *")) == ["88.1 ± 1.7", "−0.5 [−1.2, 0.3]"]
+
+
 def test_a_table_without_rows_stays():
     assert right(table(["a", "b"]).select("th")) == []
