@@ -164,6 +164,16 @@ def slow_order(points, density, v):
     return float(np.sum(density * (3 * (points @ v) ** 2 - 1) / 2) / density.sum())
 
 
+def spike(chapter):
+    """Harmonics up to degree 2 of fibres along z alone."""
+    return chapter.harmonics(AXES[2:], 2)[0][0]
+
+
+def test_order_allows_the_rounding_of_an_integral(chapter):
+    c = np.stack([spike(chapter) * (1 + 1e-7), spike(chapter)])
+    assert chapter.order(c, AXES[2]) == pytest.approx([1, 1], abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_harmonics_is_the_mean_of_p2(chapter, seed):
     """Many random points are an ODF made of spikes: its harmonics are means over the points."""
@@ -225,7 +235,15 @@ def test_the_order_around_is_a_mean_over_six_neighbours(chapter):
         (lambda c: c.aligned(noisy(0), 1.0, noisy(0)[..., None]), "expected peaks"),
         (lambda c: c.aligned(noisy(0), 1.0, np.ones((4, 5, 6, 0, 3))), "expected peaks"),
         (lambda c: c.aligned(noisy(0), 1.0, np.ones((4, 5, 6, 2, 3))), "aligned: .* unit vectors"),
+        (lambda c: c.aligned(noisy(0), 0.0), "aligned: expected a spacing h > 0, got 0.0"),
+        (lambda c: c.dyadic(noisy(0), -2.0), "dyadic: expected a spacing h > 0, got -2.0"),
+        (lambda c: c.aligned(noisy(0), np.nan), "aligned: expected a spacing h > 0, got nan"),
+        (lambda c: c.dyadic(noisy(0), np.inf), "dyadic: expected a spacing h > 0, got inf"),
         (lambda c: c.order(np.ones(5), AXES[0]), r"order: expected the 6 harmonics .* \(5,\)"),
+        (lambda c: c.order(spike(c) * 1.00001, AXES[0]), "order: expected ODFs of integral 1"),
+        (lambda c: c.order(spike(c) / 1.00001, AXES[0]), "order: expected ODFs of integral 1"),
+        (lambda c: c.order(np.stack([spike(c), -spike(c)]), AXES[0]), "ODFs of integral 1"),
+        (lambda c: c.order(np.full(6, np.nan), AXES[0]), "order: expected ODFs of integral 1"),
         (lambda c: c.released_order(1.0, 1.0), "e1 > e2 > 0, got 1.0 and 1.0; use moments"),
         (lambda c: c.released_order(1.0, 0.0), "e1 > e2 > 0"),
         (lambda c: c.moments([1.0, 2.0]), r"moments: expected positive eigenvalues \(..., 3\)"),
