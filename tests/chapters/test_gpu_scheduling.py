@@ -243,6 +243,10 @@ def test_traces_have_their_load_and_shape(chapter):
     shares = [(g == size).mean() for size in (1, 2, 4, 8, 16, 32)]
     assert np.abs(np.array(shares) - [0.60, 0.13, 0.12, 0.10, 0.04, 0.01]).max() < 0.025
     assert jobs == chapter.trace(1, n=4000, gpus=64, load=0.8, sigma=1.0, mean=1000)
+    assert len(chapter.trace(0)) == 2000
+    usual = np.array(chapter.trace(0, n=500, sigma=0.5))
+    horizon = (usual[:, 1] * usual[:, 2]).sum() / (0.9 * 64)
+    assert 0.98 * horizon < usual[-1, 0] <= horizon
     finish = [job.submit + 5 for job in jobs]
     assert (chapter.completion(jobs, finish) == 5).all()
 
