@@ -369,6 +369,10 @@ def test_batches_by_a_slow_loop(chapter):
             waiting = waiting[len(batch) :]
         expected = [latency[i] for i in range(400)]
         assert chapter.serve(arrivals, 1.5, 2, most) == pytest.approx(expected)
+    for wrong, most in (([0, 1], 0), ([1, 0], 2)):
+        with pytest.raises(ValueError, match="batches of at least 1, and arrivals in order"):
+            chapter.serve(wrong, 1.5, 2, most)
+    assert chapter.serve([1, 1], 1, 2, 1).tolist() == [3, 6]
 
 
 def test_the_largest_batch_within_the_objective(chapter):
@@ -401,6 +405,9 @@ def test_known_queues(chapter):
     )
     assert chapter.mean_las(0.8, alone, (0.3, 1.0)) == pytest.approx(5)
     assert chapter.work_found(0.8, alone, 60) == pytest.approx(4)
+    for rate in (1, 1.5):
+        with pytest.raises(ValueError, match=f"more work comes than a GPU can do: load {rate}"):
+            chapter.work_found(rate, alone, alone.end)
     assert chapter.mean_servers(0.8, 1) == pytest.approx(5)
     weights = [2.8**k / math.factorial(k) for k in range(4)]
     last = 2.8**4 / math.factorial(4) / (1 - 0.7)
