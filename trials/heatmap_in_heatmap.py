@@ -1,0 +1,211 @@
+"""Which answer finds landmarks best inside their cells?
+
+    make trials CH=heatmap_in_heatmap MISSING=1
+
+Every seed has its own faces, its own start and its own order. Rates are chosen first, then the
+weight of the second loss, both at the length that is judged and on a seed that is not; `longer`
+doubles the length at the same rates.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from functools import lru_cache, partial
+
+import torch
+from torch import Tensor
+
+from press.trials import Quantity, Trial, grid, main
+from repro.data import faces
+from repro.training import fit
+from repro.trials import Stored, chosen
+from repro.vision.landmarks import normalised_errors
+
+hih = repro.chapter("heatmap_in_heatmap")
+SIDE, H = 64, 16  # pixels of a picture, cells of a map
+THIRD = slice(None, None, 3)  # 23 of 68 landmarks, outer corners of the eyes among them
+EYES = (12, 15)  # there, points 36 and 45 of the 68
+EPOCHS = 8  # of 2,000 pictures in batches of 32: 504 steps
+HEADS = ("offset", "mse", "csc")
+BLURS, BETAS = (0.0, 0.5, 1.0, 1.5), (3.0, 5.0, 8.0, 12.0)
+
+
+@lru_cache(maxsize=16)
+def pictures(people: int, seed: int, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Five pictures of each of some people, and their landmarks in cells."""
+    drawn = faces(people, 5, SIDE, seed, first=first)
+    points = (torch.from_numpy(drawn.landmarks[:, THIRD]) + 0.5) * H / SIDE
+    return torch.from_numpy(drawn.x), points
+
+
+def train(seed: int, arm: str, lr: float, epochs: int, weight: float, whole: bool) -> hih.Pointer:
+    """One network, trained on 400 people."""
+    x, p = pictures(400, seed)
+    torch.manual_seed(seed)
+    net = hih.Pointer(arm, whole_face=whole)
+    fit(
+        net,
+        x,
+        p,
+        epochs=epochs,
+        batch_size=32,
+        lr=lr,
+        seed=seed,
+        loss=lambda answer, truth: hih.pointer_loss(net, answer, truth, weight),
+        optimizer=partial(torch.optim.AdamW, weight_decay=1e-4, fused=True),
+        schedule="onecycle",
+        clip=5,
+    )
+    return net
+
+
+def errors(found: Tensor, truth: Tensor) -> tuple[float, float]:
+    """NME in percent, and mean distance in cells."""
+    nme = normalised_errors(found.numpy(), truth.numpy(), *EYES).mean()
+    return 100 * float(nme), (found - truth).norm(dim=-1).mean().item()
+
+
+def measure(
+    seed: int, arm: str, lr: float, epochs: int, weight: float = 1.0, whole: bool = False
+) -> dict[str, float]:
+    """Train, then find the landmarks of 60 other people."""
+    net = train(seed, arm, lr, epochs, weight, whole)
+    x, truth = pictures(60, seed, first=5000)
+    with torch.no_grad():
+        maps, features = net(x)
+        nme, cells = errors(net.points(maps, features), truth)
+        centre = errors(hih.peak(maps) + 0.5, truth)[0]
+    hit = (hih.peak(maps) == truth.floor()).all(-1).double().mean().item()
+    return {"nme": nme, "cells": cells, "centre": centre, "hit": 100 * hit}
+
+
+def read(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """Train the map alone, then read it in every way."""
+    net = train(seed, arm, lr, epochs, 1.0, False)
+    x, truth = pictures(60, seed, first=5000)
+    with torch.no_grad():
+        maps = net(x)[0]
+    ways = {f"taylor {blur:g}": hih.taylor(maps, blur) for blur in BLURS}
+    ways |= {f"soft {beta:g}": hih.soft_argmax(maps, beta, 2) for beta in BETAS}
+    ways |= {"quarter": hih.quarter(maps), "centre": hih.peak(maps) + 0.5}
+    return {name: errors(found, truth)[0] for name, found in ways.items()}
+
+
+def rates(finished: Mapping[str, Stored]) -> dict[str, float]:
+    """The best rate of each arm."""
+    return {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}
+
+
+def weighing(finished: Mapping[str, Stored]) -> list[dict]:
+    """Arms with a second loss at their best rates, over its weight."""
+    rate = rates(finished)
+    return [
+        {"arm": arm, "lr": rate[arm], "epochs": EPOCHS, "weight": weight}
+        for arm in HEADS
+        for weight in (0.3, 1.0, 3.0)
+    ]
+
+
+def best(epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+    """All arms at their best rates and weights."""
+    rate, weight = rates(finished), {"soft": 1.0}
+    weight |= {setting["arm"]: setting["weight"] for setting in chosen(finished["weights"])}
+    return [
+        {"arm": arm, "lr": rate[arm], "epochs": epochs, "weight": weight[arm]}
+        for arm in (*HEADS, "soft")
+    ]
+
+
+def best_map(finished: Mapping[str, Stored]) -> list[dict]:
+    """The map alone at its best rate."""
+    (setting,) = chosen(finished["reading"])
+    return [{"arm": "map", "lr": setting["lr"], "epochs": EPOCHS}]
+
+
+QUANTITIES = (
+    Quantity("nme", "%", ".2f", "lower"),
+    Quantity("cells", "cells", ".3f", "lower"),
+    Quantity("centre", "%", ".2f", "lower"),
+    Quantity("hit", "%", ".1f"),
+)
+READ = tuple(
+    Quantity(name, "%", ".2f", "lower")
+    for name in (
+        *("taylor 1", "taylor 0", "taylor 0.5", "taylor 1.5"),
+        *("soft 3", "soft 5", "soft 8", "soft 12", "quarter", "centre"),
+    )
+)
+TRIALS = [
+    Trial(
+        "rates",
+        "Which rate suits each arm?",
+        measure,
+        QUANTITIES,
+        grid(arm=(*HEADS, "soft"), lr=[0.01, 0.02, 0.04], epochs=[EPOCHS]),
+        seeds=[100],
+        choose=("lr",),
+    ),
+    Trial(
+        "weights",
+        "Which weight suits the second loss?",
+        measure,
+        QUANTITIES,
+        weighing,
+        seeds=[100],
+        choose=("weight",),
+    ),
+    Trial(
+        "reading",
+        "Which rate suits the map alone, and which way of reading it?",
+        read,
+        READ,
+        grid(arm=["map"], lr=[0.01, 0.02, 0.04], epochs=[EPOCHS]),
+        seeds=[100],
+        choose=("lr",),
+    ),
+    Trial(
+        "table",
+        "How far from the truth are landmarks after 8 epochs?",
+        measure,
+        QUANTITIES,
+        partial(best, EPOCHS),
+        seeds=range(102, 107),
+    ),
+    Trial(
+        "readers",
+        "And those read from the map alone?",
+        read,
+        READ,
+        best_map,
+        seeds=range(102, 107),
+    ),
+    Trial(
+        "longer",
+        "Does twice the length change the order?",
+        measure,
+        QUANTITIES,
+        partial(best, 2 * EPOCHS),
+        seeds=range(102, 107),
+    ),
+    Trial(
+        "heads",
+        "Do heads that shrink the whole face learn the fraction?",
+        measure,
+        QUANTITIES,
+        grid(arm=HEADS, lr=[0.02], epochs=[2 * EPOCHS], whole=[True]),
+        seeds=[100],
+    ),
+    Trial(
+        "faster",
+        "The best rate was the highest offered: what does twice that rate give?",
+        measure,
+        QUANTITIES,
+        grid(arm=(*HEADS, "soft"), lr=[0.08], epochs=[EPOCHS]),
+        seeds=[100],
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
