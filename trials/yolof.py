@@ -1,9 +1,10 @@
-"""Which part of YOLOF does what?
+"""Which part of YOLOF does what, and is one level as precise as a pyramid?
 
     make trials CH=yolof MISSING=1
 
-Every seed has its own scenes, its own start and its own order. Of the arms, those of `MAIN` have
-been run; the others wait for it: Max-IoU without forced matches, dilations of 1, and the pyramids.
+Every seed has its own scenes, its own start and its own order. Of `ARMS`, those of `RATES` have
+been run; the others wait for it: Max-IoU without forced matches, dilations of 1, and the pyramids
+with one map in.
 """
 
 import repro  # first: caps threads and instruction set
@@ -17,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from press.trials import Quantity, Trial, grid, main
+from press.trials import Quantity, Trial, main
 from repro.data import scenes
 from repro.data.scenes import Scenes
 from repro.trials import Stored, chosen
@@ -34,6 +35,7 @@ ENCODERS = {
     "many in, many out": partial(yolof.Pyramid, True, True),
     "one in, many out": partial(yolof.Pyramid, False, True),
     "many in, one out": partial(yolof.Pyramid, True, False),
+    "one in, one out": partial(yolof.Pyramid, False, False),
 }
 MATCHES = {
     "Max-IoU": partial(yolof.max_iou_match, force=False),
@@ -42,22 +44,21 @@ MATCHES = {
 }
 ARMS = {
     f"{encoder}, {match}": (encoder, match)
-    for encoder, matches in {
-        "projection": tuple(MATCHES),
-        "dilated": tuple(MATCHES),
-        "dilations of 1": ("uniform",),
-        "many in, many out": ("Max-IoU, forced",),
-        "one in, many out": ("Max-IoU, forced",),
-        "many in, one out": ("Max-IoU, forced",),
+    for match, encoders in {
+        "uniform": ("projection", "dilated", "dilations of 1"),
+        "Max-IoU, forced": tuple(encoder for encoder in ENCODERS if encoder != "dilations of 1"),
+        "Max-IoU": ("projection", "dilated"),
     }.items()
-    for match in matches
+    for encoder in encoders
 }
-MAIN = (
-    "projection, Max-IoU, forced",
-    "projection, uniform",
-    "dilated, Max-IoU, forced",
-    "dilated, uniform",
-)
+RATES = {
+    "projection, uniform": (0.002, 0.004, 0.008, 0.016),
+    "dilated, uniform": (0.004, 0.008, 0.016, 0.032),
+    "projection, Max-IoU, forced": (0.002, 0.004, 0.008),
+    "dilated, Max-IoU, forced": (0.004, 0.008, 0.016),
+    "many in, many out, Max-IoU, forced": (0.004, 0.008, 0.016),
+    "many in, one out, Max-IoU, forced": (0.002, 0.004, 0.008),
+}
 
 
 def one_class(part: Scenes) -> Scenes:
@@ -81,10 +82,9 @@ def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return average_precision(detect(net, test), test.boxes, test.labels, SIDES)
 
 
-def best(arms: tuple[str, ...], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
-    """Some arms at their best rates."""
-    rates = {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}
-    return [{"arm": arm, "lr": rates[arm], "epochs": epochs} for arm in arms]
+def best(finished: Mapping[str, Stored]) -> list[dict]:
+    """Every arm at its best rate."""
+    return chosen(finished["rates"])
 
 
 QUANTITIES = tuple(
@@ -100,16 +100,16 @@ TRIALS = [
         "Which rate suits each arm?",
         measure,
         QUANTITIES,
-        grid(arm=MAIN, lr=[0.008, 0.016], epochs=[EPOCHS]),
+        [{"arm": arm, "lr": lr, "epochs": EPOCHS} for arm, rates in RATES.items() for lr in rates],
         seeds=range(100, 102),
         choose=("lr",),
     ),
     Trial(
         "table",
-        "Encoder and matching, and the pyramid: how precise are they after 500 steps?",
+        "Encoder, matching and pyramid: how precise are they after 500 steps?",
         measure,
         QUANTITIES,
-        partial(best, MAIN, EPOCHS),
+        best,
         seeds=range(104, 109),
     ),
 ]

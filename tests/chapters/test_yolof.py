@@ -349,6 +349,12 @@ def test_detectors(chapter):
     assert one.encoder.blocks[0].body[1][0].out_channels == 8
     projection = chapter.Detector(chapter.Encoder(24, 24, 8, ()), S=64)
     assert len(projection.encoder.blocks) == 0 and projection(x).shape == (2, 320, 5)
+    norms = [
+        {(type(norm).__name__, getattr(norm, "num_groups", 1)) for _, norm, _ in tower}
+        for net in (one, many)
+        for tower in (net.decoder.cls, net.decoder.reg)
+    ]
+    assert norms == [{("BatchNorm2d", 1)}] * 2 + [{("GroupNorm", 8)}] * 2
     single = chapter.Detector(chapter.Pyramid(True, False), S=64)
     assert single.clip == 8 and torch.equal(single.anchor, one.anchor)
 
