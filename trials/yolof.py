@@ -2,9 +2,9 @@
 
     make trials CH=yolof MISSING=1
 
-Every seed has its own scenes, its own start and its own order. Of `ARMS`, those of `RATES` have
-been run; the others wait for it: Max-IoU without forced matches, dilations of 1, and the pyramids
-with one map in.
+Every seed has its own scenes, its own start and its own order. Of `ARMS`, those of `RATES` run.
+Those of `LONGER` run twice as long as well, on the two seeds that choose a rate; those of `JUDGED`
+on the five that judge.
 """
 
 import repro  # first: caps threads and instruction set
@@ -58,7 +58,20 @@ RATES = {
     "dilated, Max-IoU, forced": (0.004, 0.008, 0.016),
     "many in, many out, Max-IoU, forced": (0.004, 0.008, 0.016),
     "many in, one out, Max-IoU, forced": (0.002, 0.004, 0.008),
+    "dilations of 1, uniform": (0.004, 0.008, 0.016),
+    "one in, many out, Max-IoU, forced": (0.004, 0.008, 0.016),
+    "one in, one out, Max-IoU, forced": (0.002, 0.004, 0.008),
+    "projection, Max-IoU": (0.002, 0.004, 0.008),
 }
+LONGER = (
+    "dilated, uniform",
+    "many in, many out, Max-IoU, forced",
+    "dilated, Max-IoU, forced",
+    "projection, uniform",
+    "projection, Max-IoU, forced",
+    "dilations of 1, uniform",
+)
+JUDGED = LONGER[:2]
 
 
 def one_class(part: Scenes) -> Scenes:
@@ -82,9 +95,24 @@ def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return average_precision(detect(net, test), test.boxes, test.labels, SIDES)
 
 
-def best(finished: Mapping[str, Stored]) -> list[dict]:
-    """Every arm at its best rate."""
-    return chosen(finished["rates"])
+def best(rates: str, finished: Mapping[str, Stored]) -> list[dict]:
+    """Every arm of a trial at its best rate."""
+    return chosen(finished[rates])
+
+
+def around(finished: Mapping[str, Stored]) -> list[dict]:
+    """The arms that run twice as long, at the rate chosen for 500 steps and at half of it."""
+    tuned = {setting["arm"]: setting for setting in chosen(finished["rates"])}
+    return [
+        tuned[arm] | {"lr": rate, "epochs": 2 * EPOCHS}
+        for arm in LONGER
+        for rate in (tuned[arm]["lr"] / 2, tuned[arm]["lr"])
+    ]
+
+
+def judged(finished: Mapping[str, Stored]) -> list[dict]:
+    """Those of them that are judged, at the better rate."""
+    return [one for one in best("rates, 1000 steps", finished) if one["arm"] in JUDGED]
 
 
 QUANTITIES = tuple(
@@ -109,7 +137,24 @@ TRIALS = [
         "Encoder, matching and pyramid: how precise are they after 500 steps?",
         measure,
         QUANTITIES,
-        best,
+        partial(best, "rates"),
+        seeds=range(104, 109),
+    ),
+    Trial(
+        "rates, 1000 steps",
+        "Which rate suits the deciding arms over 1000 steps?",
+        measure,
+        QUANTITIES,
+        around,
+        seeds=range(100, 102),
+        choose=("lr",),
+    ),
+    Trial(
+        "table, 1000 steps",
+        "What does twice the length change?",
+        measure,
+        QUANTITIES,
+        judged,
         seeds=range(104, 109),
     ),
 ]
