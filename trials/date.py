@@ -157,16 +157,16 @@ TUNED, JUDGED = range(100, 102), range(110, 115)
 TRIALS = [
     Trial(
         "rates-single",
-        "Pictures of one digit: which rate suits each arm?",
+        "200 pictures of one digit, one class: which rate suits each arm?",
         measure,
         QUANTITIES,
-        grid(arm=THREE, scene=["single"], lr=[0.003, *RATES], steps=[250]),
+        grid(arm=THREE, scene=["single"], lr=[0.0015, 0.003, *RATES], steps=[250]),
         seeds=TUNED,
         choose=("lr",),
     ),
     Trial(
         "single",
-        "200 pictures of one digit, one class: how precise is each arm after so many steps?",
+        "200 pictures of one digit, one class: how precise is each arm after 250 steps?",
         measure,
         QUANTITIES,
         partial(best, "rates-single", [(arm, 250) for arm in THREE]),
@@ -177,7 +177,7 @@ TRIALS = [
         "80 pictures, ten classes: which rate suits each arm?",
         measure,
         QUANTITIES,
-        grid(arm=TWO, scene=["few"], lr=RATES, steps=[250]),
+        grid(arm=TWO, scene=["few"], lr=RATES, steps=[500]),
         seeds=TUNED,
         choose=("lr",),
     ),
@@ -186,7 +186,7 @@ TRIALS = [
         "80 pictures of three to eight digits, ten classes: how precise after so many steps?",
         measure,
         QUANTITIES,
-        partial(best, "rates", [(arm, n) for n in (250, 1000) for arm in TWO]),
+        partial(best, "rates", [(arm, n) for n in (500, 1000) for arm in TWO]),
         seeds=JUDGED,
     ),
 ]
