@@ -2,8 +2,10 @@
 
     make trials CH=date MISSING=1
 
-Every seed has its own scenes, its own start and its own order; all arms share them. Three sets of
-scenes: few pictures of many digits, many such pictures, and pictures of one digit of one class.
+Every seed has its own scenes, its own start and its own order; all arms share them. Two sets of
+scenes have been used: few pictures of many digits, and pictures of one digit of one class; and
+three arms: `o2o`, `DATE` and `two o2o`. The others wait for it: many pictures, FCOS alone, DeFCN's
+auxiliary loss, the released start, and 3D max filtering.
 """
 
 import repro  # first: caps threads and instruction set
