@@ -3,9 +3,9 @@
     make trials CH=date MISSING=1
 
 Every seed has its own scenes, its own start and its own order; all arms share them. Two sets of
-scenes have been used: few pictures of many digits, and pictures of one digit of one class; and
-three arms: `o2o`, `DATE` and `two o2o`. The others wait for it: many pictures, FCOS alone, DeFCN's
-auxiliary loss, the released start, and 3D max filtering.
+scenes have been used: few pictures of many digits, and pictures of one digit of one class; and four
+arms: `o2o`, `DATE`, `two o2o` and `FCOS`. The others wait for it: many pictures, DeFCN's auxiliary
+loss, the released start, and 3D max filtering.
 """
 
 import repro  # first: caps threads and instruction set
@@ -155,7 +155,8 @@ def best(
 TWO = ["o2o", "DATE"]
 THREE = [*TWO, "two o2o"]
 RATES = [0.006, 0.012, 0.024]
-TUNED, JUDGED = range(100, 102), range(110, 115)
+LENGTHS = [250, 500]
+TUNED, JUDGED, MORE = range(100, 102), range(110, 115), range(110, 120)
 TRIALS = [
     Trial(
         "rates-single",
@@ -176,20 +177,62 @@ TRIALS = [
     ),
     Trial(
         "rates",
-        "80 pictures, ten classes: which rate suits each arm?",
+        "80 pictures, ten classes: which rate suits each arm at each length?",
         measure,
         QUANTITIES,
-        grid(arm=TWO, scene=["few"], lr=RATES, steps=[500]),
+        grid(arm=TWO, scene=["few"], steps=LENGTHS, lr=[*RATES, 0.048]),
         seeds=TUNED,
         choose=("lr",),
     ),
     Trial(
         "few",
-        "80 pictures of many digits, ten classes: how precise is each arm after 500 steps?",
+        "80 pictures of many digits, ten classes: how precise is each arm at each length?",
         measure,
         QUANTITIES,
-        partial(best, "rates", [(arm, 500) for arm in TWO]),
-        seeds=JUDGED,
+        partial(best, "rates", [(arm, steps) for steps in LENGTHS for arm in TWO]),
+        seeds=MORE,
+    ),
+    Trial(
+        "rates-control",
+        "80 pictures, ten classes: which rate suits two branches with one positive an object?",
+        measure,
+        QUANTITIES,
+        grid(arm=["two o2o"], scene=["few"], steps=[500], lr=[*RATES, 0.048]),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "control",
+        "80 pictures of many digits, ten classes: how precise are those after 500 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-control", [("two o2o", 500)]),
+        seeds=MORE,
+    ),
+    Trial(
+        "second",
+        "80 pictures of many digits, ten classes: and at the rate that was second best for o2o?",
+        measure,
+        QUANTITIES,
+        grid(arm=["o2o"], scene=["few"], lr=[0.024], steps=[500]),
+        seeds=MORE,
+    ),
+    Trial(
+        "rates-fcos",
+        "80 pictures, ten classes: which rate suits FCOS alone?",
+        measure,
+        QUANTITIES,
+        grid(arm=["FCOS"], scene=["few"], steps=[500], lr=[*RATES, 0.048]),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "fcos",
+        "80 pictures of many digits, ten classes: how precise is FCOS alone after 500 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-fcos", [("FCOS", 500)]),
+        seeds=MORE,
     ),
 ]
 
