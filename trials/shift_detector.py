@@ -1,0 +1,172 @@
+"""What do powers of two cost a detector, after training and with it?
+
+    make trials CH=shift_detector MISSING=1
+
+Every seed has its own scenes, its own start and its own order. All arms of a seed start from the
+same float detector; `float float` gets the same steps without a grid.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from functools import cache, partial
+
+import torch
+
+from press.trials import Quantity, Trial, grid, main
+from repro.data import scenes
+from repro.data.scenes import Scenes
+from repro.trials import Stored, chosen
+from repro.vision.detection_metrics import average_precision
+from repro.vision.small_detectors import detect, fit_detector
+
+chapter = repro.chapter("shift_detector")
+START, EPOCHS = 16, 4  # of 1000 scenes in batches of 8: 2000 and 500 steps
+RATES = (0.0005, 0.0015, 0.0045)
+WIDTHS = {"W8A8": (8, 8), "W4A8": (4, 8), "W4A4": (4, 4)}
+RULES = ("free", "nearest", "ceiling")
+GRIDS = tuple(f"{width} {rule}" for width in WIDTHS for rule in RULES)
+TRAINED = ("float float", "W4A4 free channels", "W4A4 nearest channels")
+#: Tuned alike, but not judged on further seeds. On one seed no rate helps the last two.
+TUNED = ("W8A8 free", "W8A8 nearest", "W4A4 ceiling channels", "W4A8 free", "W4A8 nearest")
+CHOOSING, JUDGED = range(100, 102), range(104, 109)
+
+
+@cache
+def drawn(seed: int) -> tuple[Scenes, Scenes]:
+    """1000 scenes to train on and 200 others to test on, 64x64 pixels."""
+    return scenes(1000, 200, 64, seed, side=(12, 32), objects=(1, 3))
+
+
+@cache
+def trained(seed: int, start: float, epochs: int) -> torch.nn.Module:
+    """A float detector from a random start, at a peak rate of `start`."""
+    torch.manual_seed(seed)
+    net = chapter.Detector()
+    fit_detector(net, drawn(seed)[0], chapter.detection_loss, lr=start, epochs=epochs, seed=seed)
+    return net
+
+
+def quantized(seed: int, arm: str, start: float) -> torch.nn.Module:
+    """A detector on the grids that `arm` names, its ranges from 64 training scenes."""
+    width, rule, *channels = arm.split()
+    net = chapter.QuantizedDetector(
+        trained(seed, start, START), *WIDTHS.get(width, (8, 8)), rule, bool(channels)
+    )
+    return chapter.calibrated(net, torch.from_numpy(drawn(seed)[0].x[:64]))
+
+
+def score(net: torch.nn.Module, seed: int) -> dict[str, float]:
+    """Average precision on the test scenes of a seed."""
+    test = drawn(seed)[1]
+    found = average_precision(detect(net, test), test.boxes, test.labels)
+    return {name: found[name] for name in ("ap50", "ap")}
+
+
+def from_scratch(seed: int, arm: str, start: float, epochs: int) -> dict[str, float]:
+    """A float detector, trained from a random start."""
+    return score(trained(seed, start, epochs), seed)
+
+
+def after_training(seed: int, arm: str, start: float) -> dict[str, float]:
+    """Quantized after training."""
+    return score(quantized(seed, arm, start), seed)
+
+
+def fine_tuned(seed: int, arm: str, start: float, lr: float, epochs: int) -> dict[str, float]:
+    """Quantized, then trained on with the quantizer in place."""
+    net = quantized(seed, arm, start)
+    order = seed + 1000
+    fit_detector(net, drawn(seed)[0], chapter.detection_loss, lr=lr, epochs=epochs, seed=order)
+    return score(net, seed)
+
+
+def unevenness(seed: int, arm: str, start: float) -> dict[str, float]:
+    """How unlike the channels of the most uneven layer are, with batch norm folded."""
+    layers = quantized(seed, "W4A4 free", start).layers
+    tops = [layer.weight.detach().abs().amax((1, 2, 3)) for layer in layers]
+    worst = max(range(len(layers)), key=lambda i: (tops[i].max() / tops[i].median()).item())
+    weight, top = layers[worst].weight.detach(), tops[worst]
+    small = weight.abs() < 0.5 * layers[worst].weight_step()
+    return {
+        "ratio": (top.max() / top.median()).item(),
+        "zeros": 100 * small.double().mean().item(),
+        "layer": float(worst),
+    }
+
+
+def first(finished: Mapping[str, Stored]) -> float:
+    """The float detector's best rate."""
+    return chosen(finished["float-rates"])[0]["start"]
+
+
+def tuned(arms: tuple[str, ...], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+    """Some arms at their best rates."""
+    rates = {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}
+    start = first(finished)
+    return [{"arm": a, "start": start, "lr": rates[a], "epochs": epochs} for a in arms]
+
+
+QUANTITIES = tuple(Quantity(name, "%", ".1f") for name in ("ap50", "ap"))
+TRIALS = [
+    Trial(
+        "float-rates",
+        "Which rate suits the float detector?",
+        from_scratch,
+        QUANTITIES,
+        grid(arm=["float"], start=[0.006, 0.012, 0.024, 0.048], epochs=[START]),
+        seeds=CHOOSING,
+        choose=("start",),
+    ),
+    Trial(
+        "ptq",
+        "What do grids cost without further training?",
+        after_training,
+        QUANTITIES,
+        lambda finished: grid(
+            arm=["float float", *GRIDS, *(f"{arm} channels" for arm in GRIDS)],
+            start=[first(finished)],
+        ),
+        seeds=(*CHOOSING, *JUDGED),
+    ),
+    Trial(
+        "rates",
+        "Which rate suits each arm?",
+        fine_tuned,
+        QUANTITIES,
+        lambda finished: grid(
+            arm=(*TRAINED, *TUNED), start=[first(finished)], lr=RATES, epochs=[EPOCHS]
+        ),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "qat",
+        "What do grids cost when they are trained for 500 steps?",
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, TRAINED, EPOCHS),
+        seeds=JUDGED,
+    ),
+    Trial(
+        "longer",
+        "What do grids of 4 bits cost when they are trained twice as long?",
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, (TRAINED[0], TRAINED[2]), 2 * EPOCHS),
+        seeds=JUDGED,
+    ),
+    Trial(
+        "unevenness",
+        "How unlike are the channels of the most uneven layer, and what do 4 bits leave of it?",
+        unevenness,
+        (Quantity("ratio", "", ".1f"), Quantity("zeros", "%", ".0f"), Quantity("layer", "", ".0f")),
+        lambda finished: grid(arm=["float"], start=[first(finished)]),
+        seeds=(*CHOOSING, *JUDGED),
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
