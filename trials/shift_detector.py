@@ -83,20 +83,6 @@ def fine_tuned(seed: int, arm: str, start: float, lr: float, epochs: int) -> dic
     return score(net, seed)
 
 
-def unevenness(seed: int, arm: str, start: float) -> dict[str, float]:
-    """How unlike the channels of the most uneven layer are, with batch norm folded."""
-    layers = quantized(seed, "W4A4 free", start).layers
-    tops = [layer.weight.detach().abs().amax((1, 2, 3)) for layer in layers]
-    worst = max(range(len(layers)), key=lambda i: (tops[i].max() / tops[i].median()).item())
-    weight, top = layers[worst].weight.detach(), tops[worst]
-    small = weight.abs() < 0.5 * layers[worst].weight_step()
-    return {
-        "ratio": (top.max() / top.median()).item(),
-        "zeros": 100 * small.double().mean().item(),
-        "layer": float(worst),
-    }
-
-
 def first(finished: Mapping[str, Stored]) -> float:
     """The float detector's best rate."""
     return chosen(finished["float-rates"])[0]["start"]
@@ -149,22 +135,6 @@ TRIALS = [
         QUANTITIES,
         partial(tuned, TRAINED, EPOCHS),
         seeds=JUDGED,
-    ),
-    Trial(
-        "longer",
-        "What do grids of 4 bits cost when they are trained twice as long?",
-        fine_tuned,
-        QUANTITIES,
-        partial(tuned, (TRAINED[0], TRAINED[2]), 2 * EPOCHS),
-        seeds=JUDGED,
-    ),
-    Trial(
-        "unevenness",
-        "How unlike are the channels of the most uneven layer, and what do 4 bits leave of it?",
-        unevenness,
-        (Quantity("ratio", "", ".1f"), Quantity("zeros", "%", ".0f"), Quantity("layer", "", ".0f")),
-        lambda finished: grid(arm=["float"], start=[first(finished)]),
-        seeds=(*CHOOSING, *JUDGED),
     ),
 ]
 

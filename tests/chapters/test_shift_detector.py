@@ -172,7 +172,7 @@ def test_layers_are_on_their_grids(chapter, net, rule, channels):
         s = chapter.step(layer.reach, 31, rule)
         codes = y / s
         assert torch.allclose(codes, codes.round(), atol=1e-4)
-        assert 0 <= codes.min() and 15.5 < codes.max() <= 31.001
+        assert codes.min() >= 0 and 15.5 < codes.max() <= 31.001
         largest = layer.weight.abs().amax((1, 2, 3) if channels else None).flatten()
         assert torch.equal(layer.weight_step().flatten(), chapter.step(largest, 7, rule))
     head = made.layers[-1]
