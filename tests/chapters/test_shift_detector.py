@@ -276,6 +276,11 @@ def test_the_hybrid_takes_the_faster_mode(chapter):
     assert chapter.hybrid_mode(16, 4, 64, False, 8, 8) == "pixels"
 
 
+def test_a_mode_that_is_none_is_refused(chapter):
+    with pytest.raises(ValueError, match="the mode channels or pixels"):
+        chapter.layer_cycles("rows", 16, 16, 9, 64, False, 8, 8)
+
+
 @pytest.mark.parametrize(("k", "stride", "padding"), [(3, 1, 1), (3, 2, 1), (5, 1, 2), (3, 1, 0),
                                                       (1, 1, 0), (5, 2, 1)])  # fmt: skip
 @pytest.mark.parametrize(("t", "h"), [(1, 1), (3, 2), (4, 99), (99, 5), (99, 99)])
