@@ -14,7 +14,7 @@ ROW = re.compile(r"(?<=<tr>).*?(?=</tr>)", re.DOTALL)
 CELL = re.compile(r"<(?P<tag>td|th)(?P<told>[^>]*)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
 #: A number written as text, as those of a paper are, alone or with its error.
 ONE = r"[-+−]?\d[\d,]*(?:\.\d+)?(?: ?%)?"
-NUMBER = re.compile(rf"{ONE}(?: ± {ONE}| \[{ONE}, {ONE}\]| \({ONE} to {ONE}\))?")
+NUMBER = re.compile(rf"{ONE}(?: ± {ONE})?")
 #: A first cell of a page's own tables, and what in it is no text: formulas and elements.
 STUB = re.compile(r'<th class="stub">(?P<text>.*?)</th>', re.DOTALL)
 SILENT = re.compile(r'<span class="math [^>]*>[^<]*</span>|<[^>]+>|\s')

@@ -45,9 +45,8 @@ def test_signs_and_shares_are_numbers_but_names_are_not():
 
 
 def test_a_number_keeps_its_error_beside_it():
-    made = table(["v"], ["88.1 ± 1.7"], ["−0.5 [−1.2, 0.3]"], ["0.9 (0.8 to 1.0)"], ["2 [1 and 3]"])
-    right_ones = right(made.select("tbody *"))
-    assert right_ones == ["88.1 ± 1.7", "−0.5 [−1.2, 0.3]", "0.9 (0.8 to 1.0)"]
+    made = table(["v"], ["88.1 ± 1.7"], ["−0.5 ± 1"], ["2 ± 1 and 3"])
+    assert right(made.select("tbody *")) == ["88.1 ± 1.7", "−0.5 ± 1"]
 
 
 def test_a_table_without_rows_stays():
