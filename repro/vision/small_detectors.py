@@ -25,6 +25,27 @@ from torchvision import ops  # noqa: E402  (needs the operators that the line ab
 __all__ = ["Backbone", "conv_bn_relu", "detect", "detections", "fit_detector", "ops", "padded"]
 
 
+def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Intersection over union (..., N, M) of boxes (..., N, 4) and (..., M, 4)."""
+    a, b = boxes1[..., :, None, :], boxes2[..., None, :, :]
+    sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
+    common = sides.clamp(min=0).prod(-1)
+    area = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1)
+    return common / (area - common)
+
+
+def for_batches(installed: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The installed `box_iou` if it takes batches, which older versions do not; else the above."""
+    try:
+        installed(torch.zeros(1, 1, 4), torch.zeros(1, 1, 4))
+    except (IndexError, RuntimeError):
+        return box_iou
+    return installed
+
+
+ops.box_iou = for_batches(ops.box_iou)
+
+
 def conv_bn_relu(C: int, K: int, size: int = 3, stride: int = 1) -> nn.Sequential:
     """Convolution C -> K without bias, batch norm, ReLU; a map H x W becomes H/stride x W/stride.
 

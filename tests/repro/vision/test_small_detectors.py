@@ -7,7 +7,16 @@ from torch import nn
 
 from repro.data.scenes import Scenes, scenes
 from repro.vision.detection_metrics import average_precision
-from repro.vision.small_detectors import Backbone, detect, detections, fit_detector, padded
+from repro.vision.small_detectors import (
+    Backbone,
+    box_iou,
+    detect,
+    detections,
+    fit_detector,
+    for_batches,
+    ops,
+    padded,
+)
 
 
 def test_backbone_halves_its_maps():
@@ -25,6 +34,24 @@ def test_targets_are_padded_with_nan():
     assert rows.shape == (2, 2, 5) and rows.dtype == torch.float32
     assert rows[0, 0].tolist() == [1, 2, 3, 4, 7] and rows[0, 1].isnan().all()
     assert rows[1].tolist() == [[0, 1, 2, 3, 8], [4, 5, 6, 7, 9]]
+
+
+def test_overlaps_are_those_of_torchvision_one_picture_at_a_time():
+    sides = torch.rand(2, 3, 5, 2, 2, generator=torch.Generator().manual_seed(0))
+    a, b = torch.cat([sides[..., 0, :], sides.sum(-2)], -1)  # left, top, right, bottom
+    found = box_iou(a, b[:, :4])
+    assert found.shape == (3, 5, 4)
+    for one, x, y in zip(found, a, b[:, :4], strict=True):
+        torch.testing.assert_close(one, ops.box_iou(x, y))
+    assert box_iou(a[:0], b[:0]).shape == (0, 5, 5)
+
+
+def test_an_older_torchvision_learns_batches():
+    def older(boxes1, boxes2):
+        return boxes1[:, None, :2] - boxes2[:, :2] + boxes1[:, 2] - boxes2[:, 3]
+
+    assert for_batches(older) is box_iou
+    assert for_batches(ops.box_iou) is ops.box_iou
 
 
 BOXES = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [5, 5, 5, 9.0]])
