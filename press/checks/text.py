@@ -131,10 +131,16 @@ def _tag(formula: str, cell: Cell) -> Iterator[str]:
 
 
 def _references(chapter: Chapter, stated: set[str]) -> Iterator[str]:
-    """A reference leads to a formula of the chapter and shows its tag."""
+    """A link inside the page leads to a formula and shows its tag; the site knows no other."""
     for cell in chapter.prose:
         for link in cell.markdown.links:
+            if not link.address.startswith("#") or link.title:
+                continue
             if not link.address.startswith("#eq-"):
+                yield (
+                    f"{cell.where} links to `{link.address}`, which the site does not know. Name "
+                    "the section without a link."
+                )
                 continue
             label = link.address.removeprefix("#")
             wanted = f"({label.removeprefix(f'eq-{chapter.slug}-')})"

@@ -62,6 +62,7 @@ BREAKS = {
         (lambda nb: code(nb, "assert x", "check", "checks:eq-none"), "which no formula is tagged"),
         (lambda nb: swap(nb, "ledger.check(\"scale\"", "print(\"scale\""), "asserts nothing"),
         (lambda nb: text(nb, "[(no)](#eq-sample-no)"), "refers to `eq-sample-no`, which no"),
+        (lambda nb: text(nb, "[Why](#Why-it-works)"), "links to `#Why-it-works`, which the site"),
         (lambda nb: text(nb, "[here](#eq-sample-scale)"), "as `here`. Write `(scale)`"),
     ],
 }  # fmt: skip
@@ -81,7 +82,7 @@ def test_every_check_is_tested():
     [
         INSIDE,
         "$$ \\begin{aligned} a \\end{aligned} $$",
-        "[Play](#Play) and [code](https://a.b/2020)",
+        "[code](https://a.b/2020)",
         "`{cite:t}`",
     ],
 )
