@@ -3,8 +3,7 @@
     make trials CH=yolof MISSING=1
 
 Every seed has its own scenes, its own start and its own order. Of `ARMS`, those of `RATES` run.
-Those of `LONGER` run twice as long as well, on the two seeds that choose a rate; those of `JUDGED`
-on the five that judge.
+Those of `LONGER` run twice as long as well, and so does YOLOF with the pyramid's norm.
 """
 
 import repro  # first: caps threads and instruction set
@@ -14,11 +13,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
-from press.trials import Quantity, Trial, main
+from press.trials import Quantity, Trial, grid, main
 from repro.data import scenes
 from repro.data.scenes import Scenes
 from repro.trials import Stored, chosen
@@ -71,7 +71,6 @@ LONGER = (
     "projection, Max-IoU, forced",
     "dilations of 1, uniform",
 )
-JUDGED = LONGER[:2]
 
 
 def one_class(part: Scenes) -> Scenes:
@@ -95,6 +94,22 @@ def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return average_precision(detect(net, test), test.boxes, test.labels, SIDES)
 
 
+class GroupNormed(yolof.Detector):
+    """YOLOF with group norm in its decoder, as the pyramid has it."""
+
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        super().__init__(encoder)
+        norm = partial(torch.nn.GroupNorm, 8)
+        self.decoder = yolof.Decoder(24, 1, len(yolof.ONE), 1, 2, norm)
+        self.to(memory_format=torch.channels_last)
+
+
+def group_normed(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """What `measure` says of an arm with group norm in its decoder."""
+    with patch.object(yolof, "Detector", GroupNormed):
+        return measure(seed, arm, lr, epochs)
+
+
 def best(rates: str, finished: Mapping[str, Stored]) -> list[dict]:
     """Every arm of a trial at its best rate."""
     return chosen(finished[rates])
@@ -108,11 +123,6 @@ def around(finished: Mapping[str, Stored]) -> list[dict]:
         for arm in LONGER
         for rate in (tuned[arm]["lr"] / 2, tuned[arm]["lr"])
     ]
-
-
-def judged(finished: Mapping[str, Stored]) -> list[dict]:
-    """Those of them that are judged, at the better rate."""
-    return [one for one in best("rates, 1000 steps", finished) if one["arm"] in JUDGED]
 
 
 QUANTITIES = tuple(
@@ -154,7 +164,24 @@ TRIALS = [
         "What does twice the length change?",
         measure,
         QUANTITIES,
-        judged,
+        partial(best, "rates, 1000 steps"),
+        seeds=range(104, 109),
+    ),
+    Trial(
+        "rates, group norm",
+        "Which rate suits YOLOF with group norm in its decoder over 1000 steps?",
+        group_normed,
+        QUANTITIES,
+        grid(arm=["dilated, uniform"], lr=[0.004, 0.008, 0.016], epochs=[2 * EPOCHS]),
+        seeds=range(100, 102),
+        choose=("lr",),
+    ),
+    Trial(
+        "table, group norm",
+        "Is YOLOF held back by its norm?",
+        group_normed,
+        QUANTITIES,
+        partial(best, "rates, group norm"),
         seeds=range(104, 109),
     ),
 ]
