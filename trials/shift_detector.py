@@ -24,12 +24,14 @@ from repro.vision.small_detectors import detect, fit_detector
 
 chapter = repro.chapter("shift_detector")
 START, EPOCHS = 16, 4  # of 1000 scenes in batches of 8: 2000 and 500 steps
-RATES = (0.0005, 0.0015, 0.0045)
+LONGER = 2 * EPOCHS  # 1000 steps
+RATES = (0.00017, 0.0005, 0.0015, 0.0045, 0.0135)
 WIDTHS = {"W8A8": (8, 8), "W4A8": (4, 8), "W4A4": (4, 4)}
 RULES = ("free", "nearest", "ceiling")
 GRIDS = tuple(f"{width} {rule}" for width in WIDTHS for rule in RULES)
-TRAINED = ("float float", "W4A4 free channels", "W4A4 nearest channels")
-#: Tuned alike, but not judged on further seeds. On one seed no rate helps the last two.
+#: Tuned at five rates, and judged after 500 and 1000 steps.
+DECIDING = ("float float", "W4A4 free channels", "W4A4 nearest channels")
+#: Tuned at three rates, but not judged on further seeds. On one seed no rate helps the last two.
 TUNED = ("W8A8 free", "W8A8 nearest", "W4A4 ceiling channels", "W4A8 free", "W4A8 nearest")
 CHOOSING, JUDGED = range(100, 102), range(104, 109)
 
@@ -88,11 +90,10 @@ def first(finished: Mapping[str, Stored]) -> float:
     return chosen(finished["float-rates"])[0]["start"]
 
 
-def tuned(arms: tuple[str, ...], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
-    """Some arms at their best rates."""
-    rates = {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}
-    start = first(finished)
-    return [{"arm": a, "start": start, "lr": rates[a], "epochs": epochs} for a in arms]
+def tuned(arms: tuple[str, ...], rates: str, finished: Mapping[str, Stored]) -> list[dict]:
+    """Some arms at the best rates of a trial, and for as long as there."""
+    best = {setting["arm"]: setting for setting in chosen(finished[rates])}
+    return [best[arm] for arm in arms]
 
 
 QUANTITIES = tuple(Quantity(name, "%", ".1f") for name in ("ap50", "ap"))
@@ -122,8 +123,9 @@ TRIALS = [
         "Which rate suits each arm?",
         fine_tuned,
         QUANTITIES,
-        lambda finished: grid(
-            arm=(*TRAINED, *TUNED), start=[first(finished)], lr=RATES, epochs=[EPOCHS]
+        lambda finished: (
+            grid(arm=DECIDING, start=[first(finished)], lr=RATES, epochs=[EPOCHS])
+            + grid(arm=TUNED, start=[first(finished)], lr=RATES[1:4], epochs=[EPOCHS])
         ),
         seeds=CHOOSING,
         choose=("lr",),
@@ -133,7 +135,24 @@ TRIALS = [
         "What do grids cost when they are trained for 500 steps?",
         fine_tuned,
         QUANTITIES,
-        partial(tuned, TRAINED, EPOCHS),
+        partial(tuned, DECIDING, "rates"),
+        seeds=JUDGED,
+    ),
+    Trial(
+        "rates-longer",
+        "Which rate suits each arm for 1000 steps?",
+        fine_tuned,
+        QUANTITIES,
+        lambda finished: grid(arm=DECIDING, start=[first(finished)], lr=RATES, epochs=[LONGER]),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "qat-longer",
+        "What do grids cost when they are trained for 1000 steps?",
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, DECIDING, "rates-longer"),
         seeds=JUDGED,
     ),
 ]
