@@ -59,8 +59,8 @@ RATES = {
     "many in, many out, Max-IoU, forced": (0.004, 0.008, 0.016),
     "many in, one out, Max-IoU, forced": (0.002, 0.004, 0.008),
     "dilations of 1, uniform": (0.004, 0.008, 0.016),
-    "one in, many out, Max-IoU, forced": (0.004, 0.008, 0.016),
-    "one in, one out, Max-IoU, forced": (0.002, 0.004, 0.008),
+    "one in, many out, Max-IoU, forced": (0.004, 0.008, 0.016, 0.032),
+    "one in, one out, Max-IoU, forced": (0.002, 0.004, 0.008, 0.016),
     "projection, Max-IoU": (0.002, 0.004, 0.008),
 }
 LONGER = (
