@@ -33,6 +33,8 @@ GRIDS = tuple(f"{width} {rule}" for width in WIDTHS for rule in RULES)
 DECIDING = ("float float", "W4A4 free channels", "W4A4 nearest channels")
 #: Tuned at three rates, but not judged on further seeds. On one seed no rate helps the last two.
 TUNED = ("W8A8 free", "W8A8 nearest", "W4A4 ceiling channels", "W4A8 free", "W4A8 nearest")
+#: Tuned at four rates, and not judged on further seeds either.
+EIGHT = ("W8A8 free channels", "W8A8 nearest channels")
 CHOOSING, JUDGED = range(100, 102), range(104, 109)
 
 
@@ -154,6 +156,15 @@ TRIALS = [
         QUANTITIES,
         partial(tuned, DECIDING, "rates-longer"),
         seeds=JUDGED,
+    ),
+    Trial(
+        "rates-w8a8",
+        "Which rate suits W8A8 with a step per channel?",
+        fine_tuned,
+        QUANTITIES,
+        lambda finished: grid(arm=EIGHT, start=[first(finished)], lr=RATES[1:], epochs=[EPOCHS]),
+        seeds=CHOOSING,
+        choose=("lr",),
     ),
 ]
 
