@@ -2,10 +2,14 @@
 
     make trials CH=date MISSING=1
 
-Every seed has its own scenes, its own start and its own order; all arms share them. Two sets of
-scenes have been used: few pictures of many digits, and pictures of one digit of one class; and four
-arms: `o2o`, `DATE`, `two o2o` and `FCOS`. The others wait for it: many pictures, DeFCN's auxiliary
-loss, the released start, and 3D max filtering.
+Every seed has its own scenes, its own start and its own order; all arms share them. Scenes are few
+pictures of many digits, pictures of one digit of one class, and, for two arms, many pictures.
+
+Rules, set when neither 2,000 steps nor two one-to-one branches at 1,000 had been run. The second
+branch *helps* if DATE leads `o2o` after 1,000 steps by an interval above 0, at its best rate and at
+its second best, while `two o2o` does not. It makes *faster* if DATE after 1,000 steps leads `o2o`
+after 2,000 by an interval above 0, while `two o2o` after 1,000 does not. Shorter lengths were known
+by then, and are shown.
 """
 
 import repro  # first: caps threads and instruction set
@@ -155,7 +159,9 @@ def best(
 TWO = ["o2o", "DATE"]
 THREE = [*TWO, "two o2o"]
 RATES = [0.006, 0.012, 0.024]
-LENGTHS = [250, 500]
+LATE, MIDDLE = [0.024, 0.048, 0.096], [0.012, 0.024, 0.048]
+LENGTHS = [250, 500, 1000]
+FILTERED = ["o2o, 3DMF", "DATE, 3DMF"]
 TUNED, JUDGED, MORE = range(100, 102), range(110, 115), range(110, 120)
 TRIALS = [
     Trial(
@@ -180,7 +186,9 @@ TRIALS = [
         "80 pictures, ten classes: which rate suits each arm at each length?",
         measure,
         QUANTITIES,
-        grid(arm=TWO, scene=["few"], steps=LENGTHS, lr=[*RATES, 0.048]),
+        grid(arm=TWO, scene=["few"], steps=LENGTHS, lr=[*RATES, 0.048])
+        + grid(arm=TWO, scene=["few"], steps=[1000], lr=[0.096])
+        + grid(arm=["o2o"], scene=["few"], steps=[1000], lr=[0.192]),
         seeds=TUNED,
         choose=("lr",),
     ),
@@ -191,6 +199,23 @@ TRIALS = [
         QUANTITIES,
         partial(best, "rates", [(arm, steps) for steps in LENGTHS for arm in TWO]),
         seeds=MORE,
+    ),
+    Trial(
+        "rates-long",
+        "80 pictures, ten classes: which rate suits each arm at 2,000 steps?",
+        measure,
+        QUANTITIES,
+        grid(arm=TWO, scene=["few"], steps=[2000], lr=LATE),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "long",
+        "80 pictures of many digits, ten classes: how precise is each arm after 2,000 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-long", [(arm, 2000) for arm in TWO]),
+        seeds=range(110, 116),
     ),
     Trial(
         "rates-control",
@@ -207,6 +232,23 @@ TRIALS = [
         measure,
         QUANTITIES,
         partial(best, "rates-control", [("two o2o", 500)]),
+        seeds=MORE,
+    ),
+    Trial(
+        "rates-control-long",
+        "80 pictures, ten classes: which rate suits those two branches at 1,000 steps?",
+        measure,
+        QUANTITIES,
+        grid(arm=["two o2o"], scene=["few"], steps=[1000], lr=LATE),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "control-long",
+        "80 pictures of many digits, ten classes: how precise are those after 1,000 steps?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-control-long", [("two o2o", 1000)]),
         seeds=MORE,
     ),
     Trial(
@@ -233,6 +275,40 @@ TRIALS = [
         QUANTITIES,
         partial(best, "rates-fcos", [("FCOS", 500)]),
         seeds=MORE,
+    ),
+    Trial(
+        "rates-filtering",
+        "80 pictures, ten classes: which rate suits 3D max filtering?",
+        measure,
+        QUANTITIES,
+        grid(arm=FILTERED, scene=["few"], steps=[500], lr=MIDDLE),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "filtering",
+        "80 pictures of many digits, ten classes: how precise is 3D max filtering?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-filtering", [(arm, 500) for arm in FILTERED]),
+        seeds=JUDGED,
+    ),
+    Trial(
+        "rates-aux",
+        "80 pictures, ten classes: which rate suits DeFCN's auxiliary loss?",
+        measure,
+        QUANTITIES,
+        grid(arm=["o2o + aux"], scene=["few"], steps=[500], lr=MIDDLE),
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "aux",
+        "80 pictures of many digits, ten classes: how precise is DeFCN's auxiliary loss?",
+        measure,
+        QUANTITIES,
+        partial(best, "rates-aux", [("o2o + aux", 500)]),
+        seeds=JUDGED,
     ),
 ]
 
