@@ -3,9 +3,8 @@
     make trials CH=adasgn MISSING=1
 
 Every seed has its own people, its own start and its own order. First four spatial networks are
-trained one by one. Then every arm trains a new temporal network and classifier on them: `measure`
-on their features as they are, `measure_whole` with spatial networks that go on learning after a
-quarter of the time, as released. Rates are chosen on other seeds.
+trained one by one. Then every arm trains a new temporal network and classifier on their features,
+which stay as they are. Rates are chosen on another seed.
 """
 
 import repro  # first: caps threads and instruction set
@@ -36,10 +35,10 @@ POLICY = adasgn.policy_operations(len(ACTIONS), 10, 32)
 #: In the paper's unit, so that alpha weighs as there: the largest network costs 0.154.
 CHARGED = torch.tensor(SPATIAL / SPATIAL[-1] * adasgn.spatial_operations(25, True) / 1e9).float()
 LABELS = [f"{J} {'big' if big else 'small'}" for J, big in ACTIONS]
-FIRST, EPOCHS, WHOLE = 40, 60, 20  # of 480 clips, in the batches below
+FIRST, EPOCHS = 40, 60  # of 480 clips, in the batches below
 BATCH, HEAD_BATCH = 32, 64
-ALONE_RATES, HEAD_RATES, WHOLE_RATES = (0.008, 0.016, 0.032), (0.002, 0.008, 0.032), (0.004, 0.016)
-ALPHAS, SHUFFLED, EVERY, WHOLE_ALPHAS = (1, 2, 4, 8, 16), (4,), (2, 5), (4,)
+ALONE_RATES, HEAD_RATES = (0.008, 0.016, 0.032), (0.002, 0.008, 0.032)
+ALPHAS, SHUFFLED, EVERY = (1, 2, 4, 8, 16), (4,), (2, 5)
 ALLOWED = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8)
 SURE = tuple(round(0.05 * k, 2) for k in range(4, 20))
 PARTS = {"train": (20, 0), "test": (20, 20), "held out": (10, 40)}  # people, and the first one
@@ -178,25 +177,6 @@ def measure(
     return judge(head, f[:, [which]] if arm == "fixed" else f, y, arm, which)
 
 
-def measure_whole(
-    seed: int, arm: str, which: float, lr: float, epochs: int, rates: str
-) -> dict[str, float]:
-    """The same for "fixed" and "AdaSGN" with spatial networks that go on learning, as released."""
-    actions = [which] if arm == "fixed" else range(len(ACTIONS))
-    torch.manual_seed(seed)
-    net = adasgn.Staged([ACTIONS[k] for k in actions], **SIZE)
-    for k, averages, spatial in zip(actions, net.M, net.nets, strict=True):
-        start = single(seed, k, float(rates.split()[k]))
-        averages.data.copy_(start.M[0].data)
-        spatial.load_state_dict(start.nets[0].state_dict())
-    costs, alpha = CHARGED[: len(actions)], which if arm == "AdaSGN" else 0
-    course = adasgn.Course(net, costs, epochs, alpha, "networks")
-    train(net, part(seed, "train"), course, seed, lr, epochs, BATCH)
-    x, y = part(seed, "test")
-    with torch.no_grad():
-        return judge(net.head, net.features(x), y, arm, which)
-
-
 def cascade(
     seed: int, arm: str, which: float, lr: float, epochs: int, rates: str
 ) -> dict[str, float]:
@@ -249,59 +229,27 @@ def tuning(finished: Mapping[str, Stored]) -> list[dict]:
     ]
 
 
-def rate_of(arm: str, finished: Mapping[str, Stored], trial: str = "rates") -> float:
+def rate_of(arm: str, finished: Mapping[str, Stored]) -> float:
     """The rate of an arm: shuffled actions take that of the mixture."""
-    like = {"random": "mixture", "cascade": "fixed"}.get(arm, arm)
-    return {setting["arm"]: setting["lr"] for setting in chosen(finished[trial])}[like]
+    like = "mixture" if arm == "random" else arm
+    return {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}[like]
 
 
-def front(epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+def front(finished: Mapping[str, Stored]) -> list[dict]:
     """Every arm at its best rate."""
     which = {"fixed": range(len(ACTIONS)), "AdaSGN": ALPHAS, "random": SHUFFLED, "mixture": EVERY}
     return [
-        {"arm": arm, "which": one, "lr": rate_of(arm, finished), "epochs": epochs}
+        {"arm": arm, "which": one, "lr": rate_of(arm, finished), "epochs": EPOCHS}
         | {"rates": per_network(finished)}
         for arm, ones in which.items()
         for one in ones
     ]
 
 
-def longer(finished: Mapping[str, Stored]) -> list[dict]:
-    """The arms that decide, at the same rates."""
-    decide = [("fixed", k) for k in range(len(ACTIONS))] + [
-        ("AdaSGN", alpha) for alpha in (1, 4, 16)
-    ]
-    return [
-        setting
-        for setting in front(2 * EPOCHS, finished)
-        if (setting["arm"], setting["which"]) in decide
-    ]
-
-
-def cascades(epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+def cascades(finished: Mapping[str, Stored]) -> list[dict]:
     """The cascade over the costs allowed."""
-    setting = {"lr": rate_of("fixed", finished), "epochs": epochs, "rates": per_network(finished)}
+    setting = {"lr": rate_of("fixed", finished), "epochs": EPOCHS, "rates": per_network(finished)}
     return [{"arm": "cascade", "which": allowed} | setting for allowed in ALLOWED]
-
-
-def tuning_whole(finished: Mapping[str, Stored]) -> list[dict]:
-    """Rates of the second stage when the spatial networks go on learning."""
-    return [
-        {"arm": arm, "which": which, "lr": lr, "epochs": WHOLE, "rates": per_network(finished)}
-        for arm, which in (("fixed", 2), ("AdaSGN", 4))
-        for lr in WHOLE_RATES
-    ]
-
-
-def whole(finished: Mapping[str, Stored]) -> list[dict]:
-    """AdaSGN over alpha and the fixed networks that matter, as released."""
-    which = {"fixed": range(len(ACTIONS)), "AdaSGN": WHOLE_ALPHAS}
-    return [
-        {"arm": arm, "which": one, "lr": rate_of(arm, finished, "rates, whole"), "epochs": WHOLE}
-        | {"rates": per_network(finished)}
-        for arm, ones in which.items()
-        for one in ones
-    ]
 
 
 def quantities(first: str) -> tuple[Quantity, ...]:
@@ -342,7 +290,7 @@ TRIALS = [
         "How accurate is each arm, and at which cost?",
         measure,
         quantities("accuracy"),
-        partial(front, EPOCHS),
+        front,
         seeds=JUDGED,
     ),
     Trial(
@@ -350,7 +298,7 @@ TRIALS = [
         "How accurate is a cascade at a cost?",
         cascade,
         (Quantity("accuracy", "%", ".1f"), Quantity("cost", "10^6 operations", ".3f", "lower")),
-        partial(cascades, EPOCHS),
+        cascades,
         seeds=JUDGED,
     ),
 ]
