@@ -389,3 +389,13 @@ def test_the_loss_of_a_course(chapter):
         course.begin(epoch)
         assert course.loss((scores, a), y).item() == pytest.approx(plain + 6 * factor, rel=1e-5)
         assert head.tau == pytest.approx(chapter.temperature(5 * epoch + 5))
+
+
+def test_a_course_without_a_penalty(chapter):
+    head = chapter.Head(2, 4, 6, 8, 4)
+    course = chapter.Course(head, torch.tensor([0.0, 2.0]), 24)
+    scores, y = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
+    a = nn.functional.one_hot(torch.ones(5, 6, dtype=torch.int64), 2).float()
+    course.begin(9)
+    assert course.loss((scores, a), y) == chapter.classification_loss(scores, y)
+    assert head.asleep == ""
