@@ -252,6 +252,21 @@ def cascades(finished: Mapping[str, Stored]) -> list[dict]:
     return [{"arm": "cascade", "which": allowed} | setting for allowed in ALLOWED]
 
 
+def heads_beyond(finished: Mapping[str, Stored]) -> list[dict]:
+    """One rate more where the best was the last, and all four for the network of SGN."""
+    pairs = [(2, 0.128), *((3, lr) for lr in (*HEAD_RATES, 0.128))]
+    return [
+        {"arm": "fixed", "which": k, "lr": lr, "epochs": EPOCHS, "rates": per_network(finished)}
+        for k, lr in pairs
+    ]
+
+
+def retuned(finished: Mapping[str, Stored]) -> list[dict]:
+    """The network of SGN at the better rates that were found past those grids."""
+    rates = per_network(finished)
+    return [{"arm": "fixed", "which": 3, "lr": 0.008, "epochs": EPOCHS, "rates": rates}]
+
+
 def quantities(first: str) -> tuple[Quantity, ...]:
     """What `judge` returns, the one to choose by first."""
     levels = [f"{what} {level}" for what in ("accuracy", "cost") for level in LEVELS]
@@ -299,6 +314,30 @@ TRIALS = [
         cascade,
         (Quantity("accuracy", "%", ".1f"), Quantity("cost", "10^6 operations", ".3f", "lower")),
         cascades,
+        seeds=JUDGED,
+    ),
+    Trial(
+        "past",
+        "Is a rate past the end of its grid better for a network trained alone?",
+        alone,
+        quantities("objective"),
+        [{"arm": "1 small", "lr": 0.064}, {"arm": "25 big", "lr": 0.004}],
+        seeds=TUNED,
+    ),
+    Trial(
+        "heads",
+        "Which rate of the second training suits the network of SGN?",
+        measure,
+        quantities("objective"),
+        heads_beyond,
+        seeds=TUNED,
+    ),
+    Trial(
+        "retuned",
+        "How accurate is the network of SGN at rates of its own?",
+        measure,
+        quantities("accuracy"),
+        retuned,
         seeds=JUDGED,
     ),
 ]
