@@ -4,6 +4,7 @@ Every function's docstring gives shapes, ranges, licence and source, and says wh
 what is synthetic. Nothing here downloads, and nothing loads torch before it is asked for.
 """
 
+from repro.data.brains import Brains, brains
 from repro.data.cluttered import cluttered_digits
 from repro.data.diffusion import Hardi, crossing_fibres, hardi_voxels
 from repro.data.digits import digits
@@ -15,11 +16,13 @@ from repro.data.split import Split
 from repro.data.torchvision_files import load
 
 __all__ = [
+    "Brains",
     "Faces",
     "Hardi",
     "Scenes",
     "Skeletons",
     "Split",
+    "brains",
     "cluttered_digits",
     "crossing_fibres",
     "digits",
