@@ -1,0 +1,228 @@
+"""Rates, losses and cascades of light brain-age networks: the trials behind the chapter's verdicts.
+
+    make trials CH=tsan
+
+Every seed has simulated subjects of its own (2000 to train, 1000 to test), an initialisation and an
+order of batches, so that seeds are independent runs and arms of one seed are paired.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+
+from press.trials import Quantity, Trial, grid, main
+from repro import trials
+from repro.data import Brains, brains
+from repro.data.brains import best_error
+from repro.training import predict
+
+tsan = repro.chapter("tsan")
+EPOCHS = 20
+#: Weights of the losses; `both` is the released setting.
+LOSSES = {
+    "MSE": {"lam": 0.0},
+    "rank": {"lam": 1000.0, "beta": 0.0},
+    "difference": {"lam": 10.0, "rank": 0.0},
+    "both, lambda 1": {"lam": 1.0},
+    "both": {"lam": 10.0},
+    "both, lambda 100": {"lam": 100.0},
+}
+#: Steps in years to which the second stage's rough age is rounded.
+STEPS = {"stage 2, 1 year": 1.0, "stage 2, 5 years": 5.0, "stage 2, 10 years": 10.0}
+UNROUNDED, AVERAGED, LONG = "stage 2, unrounded", "two averaged", "both, twice as long"
+ALONE = ("mean age", "best possible", "ridge")
+QUANTITIES = (
+    Quantity("mae", "years", ".2f", better="lower"),
+    Quantity("train", "years", ".2f", better="lower"),
+    Quantity("pearson", "", ".4f"),
+    Quantity("spearman", "", ".4f"),
+)
+
+
+@cache
+def cohort(seed: int) -> tuple[Brains, Brains]:
+    """Subjects to train, and to test."""
+    return brains(2000, seed), brains(1000, seed, first=10_000)
+
+
+@cache
+def columns(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """60 principal components of the training voxels, and sex, of both groups; training ages."""
+    known, unknown = cohort(seed)
+    flat = [tsan.zscore(b.x).reshape(len(b.x), -1) for b in (known, unknown)]
+    pca = PCA(60, svd_solver="covariance_eigh").fit(flat[0])
+    parts = [pca.transform(f) for f in flat]
+    tables = [
+        torch.tensor(np.column_stack([part / parts[0].std(), b.sex])).float()
+        for part, b in zip(parts, (known, unknown), strict=True)
+    ]
+    return *tables, torch.tensor(known.age).float()
+
+
+def trained(
+    seed: int, loss: str, lr: float, epochs: int = EPOCHS, other: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages of training and test subjects from one network; `other`: another initialisation."""
+    x, x_test, y = columns(seed)
+    net = tsan.light(x, y, lr=lr, epochs=epochs, seed=seed + other, **LOSSES[loss])
+    return predict(net, x), predict(net, x_test)
+
+
+@cache
+def first_stage(seed: int, lr: float, other: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same with the released losses, kept for the stages above it."""
+    return trained(seed, "both", lr, other=other)
+
+
+def second_stage(
+    seed: int, step: float, lr: float, first_lr: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages from a second network that sees the first one's, rounded to steps (0: unrounded)."""
+    x, x_test, y = columns(seed)
+    seen = [
+        torch.column_stack([table, tsan.discretize(age, step) if step else age])
+        for table, age in zip((x, x_test), first_stage(seed, first_lr), strict=True)
+    ]
+    net = tsan.light(
+        seen[0], y, lr=lr, epochs=EPOCHS, seed=seed + 5000, rough=True, **LOSSES["both"]
+    )
+    return predict(net, seen[0]), predict(net, seen[1])
+
+
+def ridge(seed: int, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages from ridge regression on all voxels and sex."""
+    known, unknown = cohort(seed)
+    flat = [
+        np.column_stack([tsan.zscore(b.x).reshape(len(b.x), -1), b.sex]) for b in (known, unknown)
+    ]
+    fitted = Ridge(alpha=penalty).fit(flat[0], known.age)
+    return tuple(torch.tensor(fitted.predict(f)) for f in flat)
+
+
+def judged(seed: int, ages: tuple[torch.Tensor, torch.Tensor]) -> dict[str, float]:
+    """All quantities of predicted ages of training and test subjects."""
+    known, unknown = cohort(seed)[:2]
+    train, test = (age.double().numpy() for age in ages)
+    return {
+        "mae": np.abs(test - unknown.age).mean(),
+        "train": np.abs(train - known.age).mean(),
+        "pearson": np.corrcoef(test, unknown.age)[0, 1],
+        "spearman": spearmanr(test, unknown.age).statistic,
+    }
+
+
+def penalties(seed: int, arm: str, penalty: float) -> dict[str, float]:
+    """Ridge regression with one penalty."""
+    return judged(seed, ridge(seed, penalty))
+
+
+def rates(seed: int, arm: str, lr: float) -> dict[str, float]:
+    """One network with one rate; the first stage below the second has a rate of 0.004."""
+    if arm in STEPS:
+        return judged(seed, second_stage(seed, STEPS[arm], lr, 0.004))
+    return judged(seed, trained(seed, arm, lr))
+
+
+def losses(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """One network with the loss of its arm."""
+    return judged(seed, trained(seed, arm, lr, epochs))
+
+
+def cascades(seed: int, arm: str, lr: float, first_lr: float) -> dict[str, float]:
+    """A second network behind the first one, or something else that takes as long."""
+    if arm == AVERAGED:
+        one, two = (first_stage(seed, first_lr, other) for other in (0, 5000))
+        return judged(seed, tuple((a + b) / 2 for a, b in zip(one, two, strict=True)))
+    if arm == LONG:
+        return judged(seed, trained(seed, "both", first_lr, 2 * EPOCHS))
+    return judged(seed, second_stage(seed, STEPS.get(arm, 0.0), lr, first_lr))
+
+
+def alone(seed: int, arm: str, penalty: float) -> dict[str, float]:
+    """What takes no network: the mean age, ridge regression, and the best that is possible."""
+    if arm == "ridge":
+        return {name: judged(seed, ridge(seed, penalty))[name] for name in ("mae", "train")}
+    known, unknown = cohort(seed)[:2]
+    ages = [np.full(len(b.age), known.age.mean()) for b in (known, unknown)]
+    error = [np.abs(age - b.age).mean() for age, b in zip(ages, (known, unknown), strict=True)]
+    if arm == "best possible":
+        error = [np.sqrt(2 / np.pi) * best_error(b.anatomy[:40]).mean() for b in (known, unknown)]
+    return {"mae": error[1], "train": error[0]}
+
+
+def best(done: dict[str, Any], trial: str, name: str) -> dict[str, float]:
+    """The best value of a setting by arm."""
+    return {setting["arm"]: setting[name] for setting in trials.chosen(done[trial])}
+
+
+def loss_settings(done: dict[str, Any], epochs: tuple[int, ...] = (EPOCHS,)) -> list[dict]:
+    """Losses without the difference term at the rate of MSE, others at that of both."""
+    rate = best(done, "rates", "lr")
+    arms = LOSSES if epochs == (EPOCHS,) else ("MSE", "both")
+    return [
+        {"arm": arm, "lr": rate["MSE" if arm in ("MSE", "rank") else "both"], "epochs": n}
+        for arm in arms
+        for n in epochs
+    ]
+
+
+def cascade_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
+    """All second stages at the rate of that with steps of 5 years."""
+    rate = best(done, "rates", "lr")
+    lr, first_lr = rate["stage 2, 5 years"], rate["both"]
+    return [
+        {"arm": arm, "lr": lr, "first_lr": first_lr} for arm in [*STEPS, UNROUNDED, AVERAGED, LONG]
+    ]
+
+
+SEEDS = range(110, 116)
+TRIALS = [
+    Trial(
+        "penalty",
+        "Which penalty suits ridge regression on the voxels?",
+        penalties,
+        QUANTITIES,
+        grid(arm=["ridge"], penalty=[100.0, 200.0, 400.0, 800.0]),
+        seeds=(100, 101),
+        choose=("penalty",),
+    ),
+    Trial(
+        "rates",
+        "Which rate suits each kind of network (20 epochs)?",
+        rates,
+        QUANTITIES,
+        grid(arm=["MSE", "both", "stage 2, 5 years"], lr=[0.002, 0.004, 0.008, 0.016]),
+        seeds=(100, 101),
+        choose=("lr",),
+    ),
+    Trial(
+        "alone",
+        "What takes no network?",
+        alone,
+        QUANTITIES[:2],
+        lambda done: grid(arm=ALONE, penalty=[best(done, "penalty", "penalty")["ridge"]]),
+        seeds=SEEDS,
+    ),
+    Trial("losses", "Do the ranking losses help?", losses, QUANTITIES, loss_settings, SEEDS),
+    Trial("cascade", "Does a second stage help?", cascades, QUANTITIES, cascade_settings, SEEDS),
+    Trial(
+        "length",
+        "Half and twice as long: does the order stay?",
+        losses,
+        QUANTITIES,
+        lambda done: loss_settings(done, (10, 40)),
+        seeds=range(110, 115),
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
