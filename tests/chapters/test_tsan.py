@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from torch import nn
 
 import repro
+from repro.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -291,19 +292,32 @@ def test_columns_go_where_they_belong(chapter):
 
 
 def test_a_light_network_learns_a_line(chapter):
+    """With the recipe, in both stages, and the same again for the same seed."""
     rng = np.random.default_rng(0)
-    x = torch.tensor(
-        np.column_stack([rng.normal(size=(300, 3)), rng.integers(2, size=300)])
-    ).float()
+    x = np.column_stack([rng.normal(size=(300, 3)), rng.integers(2, size=300)])
+    x = torch.tensor(x).float()
     y = (55 + 10 * x[:, 0] - 5 * x[:, 1]).clamp(20, 90)
-    kwargs = {"lr": 0.01, "epochs": 15, "seed": 1}
-    net = chapter.light(x, y, lam=0.0, **kwargs)
-    assert net.net.unit == (55.0, 20.0) and net.net.rough is None and not net.training
+
+    def fitted(x, rough=False, **weights):
+        net = chapter.light(3, 1, rough)
+        fit(net, x, y, epochs=15, seed=1, **chapter.recipe(0.01, **weights))
+        return net
+
+    net = fitted(x, lam=0.0)
+    assert net.net.unit == (55.0, 20.0) and net.net.rough is None
     assert (net(x) - y).abs().mean() < 2
-    assert torch.equal(chapter.light(x, y, lam=0.0, **kwargs)(x), net(x))
-    other = chapter.light(x, y, lam=100.0, **kwargs)
-    assert not torch.equal(other(x), net(x))
+    assert torch.equal(fitted(x, lam=0.0)(x), net(x))
+    assert not torch.equal(fitted(x, lam=100.0)(x), net(x))
     again = torch.column_stack([x, chapter.discretize(net(x).detach(), 5.0)])
-    second = chapter.light(again, y, rough=True, **kwargs)
+    second = fitted(again, rough=True)
     assert second.net.unit == (0.0, 5.0)
     assert (second(again) - y).abs().mean() < 2.5
+
+
+def test_the_recipe(chapter):
+    recipe = chapter.recipe(0.003, lam=0.0)
+    made = recipe["optimizer"]([torch.zeros(1, requires_grad=True)], lr=0.003)
+    assert (made.defaults["amsgrad"], made.defaults["weight_decay"]) == (True, 5e-4)
+    assert (recipe["lr"], recipe["batch_size"]) == (0.003, 32)
+    p, y = ages(0, 9), ages(1, 9)
+    assert torch.allclose(recipe["loss"](p, y), ((p - y) ** 2).mean())
