@@ -39,6 +39,7 @@ LOSSES = {
 #: Steps in years to which the second stage's rough age is rounded.
 STEPS = {"stage 2, 1 year": 1.0, "stage 2, 5 years": 5.0, "stage 2, 10 years": 10.0}
 UNROUNDED, AVERAGED, LONG = "stage 2, unrounded", "two averaged", "both, twice as long"
+LOUDER = "21 MSE"
 ALONE = ("mean age", "ridge")
 QUANTITIES = (
     Quantity("mae", "years", ".2f", better="lower"),
@@ -126,10 +127,8 @@ def penalties(seed: int, arm: str, penalty: float) -> dict[str, float]:
 
 
 def rates(seed: int, arm: str, lr: float) -> dict[str, float]:
-    """One network with one rate; the first stage below the second has a rate of 0.004."""
-    if arm in STEPS:
-        return judged(seed, second_stage(seed, STEPS[arm], lr, 0.004))
-    return judged(seed, trained(seed, arm, lr))
+    """One network with one rate."""
+    return scaled(seed, arm, lr) if arm == LOUDER else judged(seed, trained(seed, arm, lr))
 
 
 def losses(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
@@ -180,11 +179,12 @@ def loss_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def cascade_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
-    """All second stages at the rate of that with steps of 5 years."""
-    rate = best(done, "rates", "lr")
-    lr, first_lr = rate["stage 2, 5 years"], rate["both"]
+    """Second stages that round at the rate of that with 5 years, rivals at that of one network."""
+    first_lr, second = best(done, "rates", "lr")["both"], best(done, "second", "lr")
+    lr = {**dict.fromkeys(STEPS, second["stage 2, 5 years"]), UNROUNDED: second[UNROUNDED]}
     return [
-        {"arm": arm, "lr": lr, "first_lr": first_lr} for arm in [*STEPS, UNROUNDED, AVERAGED, LONG]
+        {"arm": arm, "lr": lr.get(arm, first_lr), "first_lr": first_lr}
+        for arm in [*STEPS, UNROUNDED, AVERAGED, LONG]
     ]
 
 
@@ -202,11 +202,24 @@ TRIALS = [
     # At a rate of 0.032 the ReLU on the age died with `both` on seed 100: 0 years for everybody.
     Trial(
         "rates",
-        "Which rate suits each kind of network (20 epochs)?",
+        "Which rate suits each loss (20 epochs)?",
         rates,
         QUANTITIES,
         grid(arm=["MSE", "both"], lr=[0.002, 0.004, 0.008, 0.016])
-        + grid(arm=["stage 2, 5 years"], lr=[0.001, 0.002, 0.004, 0.008, 0.016]),
+        + grid(arm=[LOUDER], lr=[0.004, 0.008, 0.016]),
+        seeds=(100, 101),
+        choose=("lr",),
+    ),
+    Trial(
+        "second",
+        "Which rate suits a second stage (20 epochs)?",
+        cascades,
+        QUANTITIES,
+        lambda done: grid(
+            arm=["stage 2, 5 years", UNROUNDED],
+            lr=[0.0005, 0.001, 0.002, 0.004],
+            first_lr=[best(done, "rates", "lr")["both"]],
+        ),
         seeds=(100, 101),
         choose=("lr",),
     ),
@@ -225,7 +238,7 @@ TRIALS = [
         "Is it the size of the loss beside the weight decay?",
         scaled,
         QUANTITIES,
-        lambda done: grid(arm=["21 MSE"], lr=[best(done, "rates", "lr")["both"]]),
+        lambda done: grid(arm=[LOUDER], lr=[best(done, "rates", "lr")[LOUDER]]),
         SEEDS,
     ),
 ]
