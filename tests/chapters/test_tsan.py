@@ -276,8 +276,9 @@ def test_zscore(chapter):
     assert np.allclose(chapter.zscore(scan), expected, atol=5e-4)
     two = chapter.zscore(np.stack([scan[0], 3 * scan[0]]).reshape(2, 1, 2, 3))
     assert np.allclose(two[0], two[1])
-    with pytest.raises(ValueError, match="voxels above 0 in every scan"):
-        chapter.zscore(np.zeros((1, 3)))
+    for empty in (np.zeros((1, 3)), np.array([[0, 1, 2], [0, 0, 0]])):
+        with pytest.raises(ValueError, match="voxels above 0 in every scan"):
+            chapter.zscore(empty)
 
 
 def test_columns_go_where_they_belong(chapter):
