@@ -49,6 +49,7 @@ def fit(
     optimizer: str | Optimizer = "adam",
     schedule: str | None = "cosine",
     clip: float | None = None,
+    order: Tensor | None = None,
     after_step: Callable[[nn.Module], Any] | None = None,
     on_epoch: Callable[[int, nn.Module, float], Any] | None = None,
 ) -> History:
@@ -83,6 +84,8 @@ def fit(
             (constant).
         clip: largest norm of the gradient of all parameters together, above 0; larger ones are
             scaled down to it. None: no clipping.
+        order: int64 (epochs, M), the rows of `x` that each epoch takes, in this order: for
+            samplers. None: all rows in a random order, each epoch anew.
         after_step: called with the model after every step, without gradients: to clamp latents.
         on_epoch: called with epoch (from 0), model (in eval mode) and mean loss.
 
@@ -99,11 +102,12 @@ def fit(
     _check_fit(x, y, epochs, batch_size, clip, loss is None)
     made = optimizers.parameter_groups(model, lr, groups)
     stepper = optimizers.build(optimizer, made)
-    steps = epochs * len(_batches(torch.arange(len(x)), batch_size))
+    rows = torch.arange(len(x)) if order is None else _ordered(order, epochs, len(x))[0]
+    steps = epochs * len(_batches(rows, batch_size))
     rate = optimizers.schedule(schedule, stepper, steps)
     loss = loss or torch.nn.functional.cross_entropy
     torch.manual_seed(seed)
-    order = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     history = History()
 
     def step(batch: Tensor) -> float:
@@ -121,7 +125,8 @@ def fit(
 
     for epoch in range(epochs):
         model.train()
-        batches = _batches(torch.randperm(len(x), generator=order), batch_size)
+        drawn = torch.randperm(len(x), generator=generator) if order is None else order[epoch]
+        batches = _batches(drawn, batch_size)
         mean = sum(map(step, batches)) / sum(map(len, batches))
         norms = history.gradient_norm[-len(batches) :]
         _check_finite(mean, norms, epoch, lr)
@@ -133,6 +138,19 @@ def fit(
                 on_epoch(epoch, model, mean)
     model.eval()
     return history
+
+
+def _ordered(order: Tensor, epochs: int, n: int) -> Tensor:
+    """The rows that each epoch takes, checked."""
+    whole = not order.dtype.is_floating_point
+    if not whole or order.ndim != 2 or not 1 <= epochs == len(order):
+        raise ValueError(
+            f"fit: order: expected whole numbers ({epochs}, M), one row for each of 1 epoch or "
+            f"more, got {order.dtype} {tuple(order.shape)}"
+        )
+    if not order.numel() or not 0 <= order.min() <= order.max() < n:
+        raise ValueError(f"fit: order: expected rows of x, numbers from 0 to {n - 1}, one or more")
+    return order
 
 
 def _batches(order: Tensor, batch_size: int) -> list[Tensor]:

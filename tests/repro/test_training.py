@@ -146,6 +146,32 @@ def test_no_epochs_change_nothing():
     assert torch.equal(weights(model), weights(network()))
 
 
+def test_a_sampler_decides_which_rows_are_drawn():
+    seen = []
+
+    def loss(z, rows):
+        seen.append(rows.tolist())
+        return z.square().mean()
+
+    order = torch.tensor([[3, 3, 0, 7, 1], [8, 0, 5, 5, 5]])
+    fit(nn.Linear(2, 1), blobs(9)[0], torch.arange(9), epochs=2, lr=0.1, seed=0, batch_size=3,
+        loss=loss, order=order)  # fmt: skip
+    assert seen == [[3, 3, 0], [7, 1], [8, 0, 5], [5, 5]]
+
+
+def test_the_schedule_knows_the_length_of_a_given_order():
+    order = torch.arange(40).repeat(2, 1)
+    steps, at = [], torch.optim.SGD
+
+    def optimizer(parameters, lr):
+        steps.append(at(parameters, lr=lr))
+        return steps[0]
+
+    fit(network(), *blobs(), epochs=2, lr=0.1, seed=0, batch_size=8, order=order,
+        optimizer=optimizer)  # fmt: skip
+    assert steps[0].param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+
+
 def test_a_last_batch_of_one_is_left_out():
     _, history = train(batch_size=89)
     assert np.isfinite(history.loss).all()
@@ -167,6 +193,15 @@ def test_a_last_batch_of_one_is_left_out():
         ({"x": torch.zeros(90)}, "x must be floating point"),
         ({"epochs": -1}, "epochs must be 0 or more, got -1"),
         ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
+        (
+            {"order": torch.zeros(2, 5, dtype=torch.int64)},
+            r"order: expected whole numbers \(1, M\)",
+        ),
+        ({"order": torch.zeros(1, 5)}, "order: expected whole numbers .* got torch.float32"),
+        ({"order": torch.zeros(5, dtype=torch.int64)}, "order: expected whole numbers"),
+        ({"order": torch.tensor([[0, 90]])}, "order: expected rows of x, numbers from 0 to 89"),
+        ({"order": torch.tensor([[-1, 0]])}, "order: expected rows of x"),
+        ({"order": torch.zeros(1, 0, dtype=torch.int64)}, "order: expected rows of x"),
         ({"clip": 0.0}, "clip must be a norm above 0, or None, got 0.0"),
         ({"lr": 0.0}, "lr must be a finite rate above 0, got 0.0"),
         ({"lr": float("nan")}, "lr must be a finite rate above 0, got nan"),
