@@ -230,7 +230,7 @@ TRIALS = [
         "How far from the level are predictions for a subject left out?",
         judge,
         SIX,
-        partial(best, MAIN[:3], EPOCHS),
+        partial(best, MAIN, EPOCHS),
         seeds=range(100, 125),
     ),
     Trial("misses", "And with one step disturbed?", judge, SIX, misses, seeds=range(100, 125)),
