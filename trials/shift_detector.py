@@ -33,8 +33,9 @@ GRIDS = tuple(f"{width} {rule}" for width in WIDTHS for rule in RULES)
 DECIDING = ("float float", "W4A4 free channels", "W4A4 nearest channels")
 #: Tuned at three rates, but not judged on further seeds. On one seed no rate helps the last two.
 TUNED = ("W8A8 free", "W8A8 nearest", "W4A4 ceiling channels", "W4A8 free", "W4A8 nearest")
-#: Tuned at four rates, and not judged on further seeds either.
+#: Tuned at four rates, and judged after 500 steps; by width.
 EIGHT = ("W8A8 free channels", "W8A8 nearest channels")
+MIXED = ("W4A8 free channels", "W4A8 nearest channels")
 CHOOSING, JUDGED = range(100, 102), range(104, 109)
 
 
@@ -165,6 +166,31 @@ TRIALS = [
         lambda finished: grid(arm=EIGHT, start=[first(finished)], lr=RATES[1:], epochs=[EPOCHS]),
         seeds=CHOOSING,
         choose=("lr",),
+    ),
+    Trial(
+        "qat-w8a8",
+        "What does W8A8 with a step per channel cost when it is trained for 500 steps?",
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, EIGHT, "rates-w8a8"),
+        seeds=JUDGED,
+    ),
+    Trial(
+        "rates-w4a8",
+        "Which rate suits W4A8 with a step per channel?",
+        fine_tuned,
+        QUANTITIES,
+        lambda finished: grid(arm=MIXED, start=[first(finished)], lr=RATES[1:], epochs=[EPOCHS]),
+        seeds=CHOOSING,
+        choose=("lr",),
+    ),
+    Trial(
+        "qat-w4a8",
+        "What does W4A8 with a step per channel cost when it is trained for 500 steps?",
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, MIXED, "rates-w4a8"),
+        seeds=JUDGED,
     ),
 ]
 
