@@ -9,7 +9,12 @@ from repro.data.cluttered import cluttered_digits
 from repro.data.diffusion import Hardi, crossing_fibres, hardi_voxels
 from repro.data.digits import digits
 from repro.data.faces import Faces, draw_faces, faces
-from repro.data.photographs import photograph, photograph_patches
+from repro.data.photographs import (
+    grey_patches,
+    grey_photograph,
+    photograph,
+    photograph_patches,
+)
 from repro.data.scenes import Scenes, scenes
 from repro.data.skeletons import Skeletons, skeletons
 from repro.data.split import Split
@@ -28,6 +33,8 @@ __all__ = [
     "digits",
     "draw_faces",
     "faces",
+    "grey_patches",
+    "grey_photograph",
     "hardi_voxels",
     "load",
     "photograph",

@@ -77,6 +77,36 @@ def test_patches_refuse_what_they_cannot_cut(arguments, message):
         data.photograph_patches(**arguments)
 
 
+def test_grey_photographs():
+    from skimage.io import imread
+
+    camera = data.grey_photograph("camera")
+    assert np.array_equal(np.rint(camera[0] * 255), imread(packaged("skimage", "data/camera.png")))
+    chelsea = data.grey_photograph("chelsea")
+    assert chelsea.dtype == camera.dtype == np.float32
+    assert np.array_equal(chelsea[0], data.photograph("chelsea").mean(0))
+    assert [data.grey_photograph(name).shape[1:] for name in ("coins", "moon", "gravel")] == [
+        *((303, 384), (512, 512), (512, 512))
+    ]
+    with pytest.raises(ValueError, match="no photograph 'lena'; there are astronaut"):
+        data.grey_photograph("lena")
+
+
+def test_grey_patches_are_crops():
+    patches = data.grey_patches(20, 30, 4, ("coins", "rocket"))
+    assert patches.shape == (20, 1, 30, 30)
+    assert np.array_equal(patches, data.grey_patches(20, 30, 4, ("coins", "rocket")))
+    whole, crop = data.grey_photograph("coins"), data.grey_patches(1, 303, names=["coins"])[0]
+    assert any(np.array_equal(whole[:, :, s : s + 303], crop) for s in range(82))
+    assert data.grey_patches(2, 8).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("n", "size", "names"), [(0, 8, ["moon"]), (1, 513, ["moon"]), (1, 8, [])])
+def test_grey_patches_refuse_what_they_cannot_cut(n, size, names):
+    with pytest.raises(ValueError, match="grey_patches: expected 1 crop or more"):
+        data.grey_patches(n, size, names=names)
+
+
 @pytest.mark.parametrize(
     "environment", [{"OMP_NUM_THREADS": "2"}, {"ATEN_CPU_CAPABILITY": "default"}]
 )
