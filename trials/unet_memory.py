@@ -5,7 +5,7 @@
 Every seed has its own start, crops of the training photographs, noise and order. Each network is
 measured on the same crops of six other photographs, also with what waits rounded to few bits. All
 arms are tuned over 250 steps. The two that decide, all skips and UNet-- at the scale that was best,
-are judged after 500 and 1000 steps.
+are judged after 500 and 1000 steps; rates near theirs are tried over 1000 steps, too.
 """
 
 import repro  # first: caps threads and instruction set
@@ -28,7 +28,7 @@ BRIDGES = {
     "no skips": chapter.NoSkips,
     "one channel of the first skip": chapter.Squeezed,
 }
-RATES, LOWER = (9e-3, 27e-3), 3e-3
+RATES, LOWER, NEAR = (9e-3, 27e-3), 3e-3, (5e-3, 9e-3, 15e-3)
 BITS = (None, 8, 4, 2)
 
 
@@ -70,6 +70,11 @@ def lower(finished: Mapping[str, Stored]) -> list[dict]:
     return [setting | {"lr": LOWER} for setting in deciding(finished)]
 
 
+def longer(finished: Mapping[str, Stored]) -> list[dict]:
+    """The deciding arms over 1000 steps, at the rate that suits both over 250 and beside it."""
+    return [one | {"lr": lr, "steps": 1000} for one in deciding(finished) for lr in NEAR]
+
+
 def judged(finished: Mapping[str, Stored], steps: int) -> list[dict]:
     """The deciding arms at the best of all rates tried, for some steps."""
     pairs = zip(deciding(finished), lower(finished), strict=True)
@@ -100,6 +105,15 @@ TRIALS = [
         seeds=[100],
     ),
     Trial(
+        "rates, 1000 steps",
+        "Does the rate that suits 250 steps suit 1000?",
+        measure,
+        QUANTITIES,
+        longer,
+        seeds=[100],
+        choose=("lr",),
+    ),
+    Trial(
         "judged, 500 steps",
         "How good are the deciding arms after 500 steps, at the rates that suit 250?",
         measure,
@@ -113,7 +127,7 @@ TRIALS = [
         measure,
         QUANTITIES,
         partial(judged, steps=1000),
-        seeds=range(110, 112),
+        seeds=range(110, 113),
     ),
 ]
 
