@@ -4,14 +4,13 @@
 
 Every seed has its own faces, its own start and its own order. Rates are chosen first, then the
 weight of the second loss, both at the length that is judged and on a seed that is not; `longer`
-doubles the length at the same rates. At four times the length the rates of the arms that decide
-are chosen anew, on two seeds, and then other weights are tried beside those judged.
+doubles the length at the same rates. At four times the length the rates of offset regression
+and of nested maps with CSC are chosen anew, on two seeds.
 
-Rules, set before the runs of 32 epochs: nested maps with CSC beat offset regression, and CSC
-beats MSE, if the paired difference of NME at the greatest length that was tuned for, 32 epochs,
-is above 0 on the five seeds that judge (95 % interval), and that of the same networks' cell
-centres is not. An arm is at its plateau if twice the length gains less than the half interval of
-the difference that it decides.
+Rule, set before the runs of 32 epochs: nested maps with CSC beat offset regression if the paired
+difference of NME at the greatest length that was tuned for, 32 epochs, is above 0 on the five
+seeds that judge (95 % interval), and that of the same networks' cell centres is not. An arm is at
+its plateau if twice the length gains less than the half interval of that difference.
 """
 
 import repro  # first: caps threads and instruction set
@@ -140,14 +139,8 @@ def judge(seed: int, arm: str, lr: float, epochs: int, weight: float) -> dict[st
 
 
 def best_long(finished: Mapping[str, Stored]) -> list[dict]:
-    """All arms at their best rates of 32 epochs."""
+    """Offset regression and CSC at their best rates of 32 epochs."""
     return [{**setting, "weight": 1.0} for setting in chosen(finished["rates-32"])]
-
-
-def weighing_long(finished: Mapping[str, Stored]) -> list[dict]:
-    """Nested maps as judged, but for other weights of the decimal map."""
-    nested = [setting for setting in best_long(finished) if setting["arm"] != "offset"]
-    return [{**setting, "weight": weight} for setting in nested for weight in (0.5, 2.0)]
 
 
 def best_map(finished: Mapping[str, Stored]) -> list[dict]:
@@ -242,7 +235,7 @@ TRIALS = [
         "Which rate suits each arm at 32 epochs?",
         measure,
         QUANTITIES,
-        grid(arm=HEADS, lr=[0.02, 0.04, 0.08], epochs=[LONG]),
+        grid(arm=("offset", "csc"), lr=[0.02, 0.04, 0.08], epochs=[LONG]),
         seeds=[100, 101],
         choose=("lr",),
     ),
@@ -253,14 +246,6 @@ TRIALS = [
         (*QUANTITIES[:3], Quantity("parts", "%", ".2f", "lower")),
         best_long,
         seeds=range(102, 107),
-    ),
-    Trial(
-        "weights-32",
-        "Would another weight than 1 suit the decimal maps better at 32 epochs?",
-        measure,
-        QUANTITIES,
-        weighing_long,
-        seeds=[100, 101],
     ),
 ]
 
