@@ -23,7 +23,7 @@ from repro import chapters, trials
 SOURCES = Path(__file__).resolve().parents[1]
 #: What pins the packages, and what executes and compares.
 ALWAYS = (
-    *("requirements.txt", "constraints.txt", ".nbval-sanitize.cfg"),
+    *("requirements.txt", "requirements-alone.txt", "constraints.txt", ".nbval-sanitize.cfg"),
     *("press/nbval_plugin.py", "press/comparison.py", "press/execution.py", "press/isolation.py"),
 )
 #: The package whose modules are the methods of chapters.

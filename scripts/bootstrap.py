@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 OLDEST = (3, 11)
-INPUTS = ("requirements.txt", "constraints.txt", "pyproject.toml")
+INPUTS = ("requirements.txt", "requirements-alone.txt", "constraints.txt", "pyproject.toml")
 
 
 class SetupError(Exception):
@@ -166,6 +166,11 @@ def install(root, venv):
         root,
         "pip could not install the requirements (its message is above). Check the network, the "
         "free disk space (3 GB) and PIP_INDEX_URL if you set it; then run the same command again",
+    )
+    run(
+        pip + ["--no-deps", "-r", "requirements-alone.txt"],
+        root,
+        "pip could not install requirements-alone.txt (its message is above): the same remedies",
     )
     say("installing the project")
     run(

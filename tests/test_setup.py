@@ -40,6 +40,7 @@ def project(tmp_path):
     shutil.copy(SCRIPT, root / "scripts")
     shutil.copy(ROOT / "Makefile", root)
     (root / "requirements.txt").write_text("# none\n")
+    (root / "requirements-alone.txt").write_text("# none\n")
     (root / "constraints.txt").write_text("")
     (root / "backend.py").write_text(BACKEND)
     (root / "pyproject.toml").write_text(
@@ -73,9 +74,10 @@ def as_words(commands):
 
 def test_a_fresh_clone_is_built_and_a_second_call_does_nothing(project, commands):
     assert bootstrap.ensure(str(project)) == "build"
-    venv, requirements, editable = as_words(commands)
+    venv, requirements, alone, editable = as_words(commands)
     assert venv.endswith(f"-m venv {project}/.venv")
     assert requirements.endswith("install -r requirements.txt -c constraints.txt")
+    assert alone.endswith("install --no-deps -r requirements-alone.txt")
     assert editable.endswith("--editable .") and "--no-deps --no-index" in editable
     commands.clear()
     assert bootstrap.ensure(str(project)) == "nothing"
@@ -89,7 +91,7 @@ def test_changed_requirements_are_installed_on_top(project, commands, name):
     with open(project / name, "a") as file:
         file.write("# changed\n")
     assert bootstrap.ensure(str(project)) == "update"
-    assert len(commands) == 2 and not any("venv" in command for command in commands)
+    assert len(commands) == 3 and not any("venv" in command for command in commands)
     assert bootstrap.ensure(str(project)) == "nothing"
 
 
@@ -133,7 +135,8 @@ def test_a_moved_folder_is_built_afresh(project, commands):
 
 
 @pytest.mark.parametrize(
-    ("first", "steps"), [("build", 0), ("build", 1), ("build", 2), ("update", 0), ("update", 1)]
+    ("first", "steps"),
+    [(first, n) for first, last in (("build", 4), ("update", 3)) for n in range(last)],
 )
 def test_an_interrupted_installation_recovers(project, commands, monkeypatch, first, steps):
     if first == "update":
@@ -259,15 +262,20 @@ def pins(name):
     return {normal(name): pin for name, pin in (entry.split("==") for entry in entries if entry)}
 
 
-def test_every_requirement_is_pinned_and_explained():
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+REQUIREMENTS = ("requirements.txt", "requirements-alone.txt")
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned_and_explained(name):
+    for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith("#"):
             assert re.fullmatch(r"[a-z][a-z0-9.-]*==[0-9][\w.]* +# \S.*", line), line
 
 
 def test_constraints_cover_the_requirements_and_name_no_build():
     constraints = pins("constraints.txt")
-    assert pins("requirements.txt").items() <= constraints.items()
+    for name in REQUIREMENTS:
+        assert pins(name).items() <= constraints.items()
     assert not any("+" in version for version in constraints.values())
 
 
@@ -279,7 +287,7 @@ def test_the_package_depends_on_nothing_the_requirements_lack():
 
 
 def test_no_index_is_named():
-    for name in ("requirements.txt", "constraints.txt", "Makefile", ".ci/run", "pyproject.toml"):
+    for name in (*REQUIREMENTS, "constraints.txt", "Makefile", ".ci/run", "pyproject.toml"):
         assert not re.search(r"https?://|--index|find-links", (ROOT / name).read_text()), name
 
 

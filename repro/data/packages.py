@@ -22,7 +22,7 @@ def packaged(package: str, relative: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(
             f"{relative} comes inside the package {package}, which is not installed: "
-            "run `make book` or `pip install -r requirements.txt`"
+            "run `make book`, or install it as requirements.txt or requirements-alone.txt says"
         )
     path = Path(next(iter(spec.submodule_search_locations))) / relative
     if not path.is_file():

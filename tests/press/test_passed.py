@@ -65,7 +65,12 @@ def digest(book):
         *("repro/__init__.py", "repro/chapters.py", "repro/figures/__init__.py"),
         *("repro/figures/show.py", "repro/figures/style.py", "repro/markup.py"),
         *("repro/notebook.py", "repro/late.py", "repro/stats.py", "repro/templates/table.html"),
-        *("requirements.txt", "chapters/vision/user.ipynb", "trials/results/user.json"),
+        *(
+            "requirements.txt",
+            "requirements-alone.txt",
+            "chapters/vision/user.ipynb",
+            "trials/results/user.json",
+        ),
         "press/nbval_plugin.py",
     ],
 )
