@@ -1,0 +1,163 @@
+"""Does suppressing trivial attention make small vision transformers more accurate?
+
+    make trials CH=sata MISSING=1
+
+Every seed has its own 500 images to learn from, its own 1000 to be tested on, its own start and its
+own order. A rate is chosen on two seeds, five others judge.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from press.trials import Quantity, Trial, main
+from repro.data import cluttered_digits
+from repro.training import accuracy, fit
+from repro.trials import Stored, chosen
+
+sata = repro.chapter("sata")
+EPOCHS = 60  # of 500 images in batches of 50: 600 steps
+ARMS = {
+    "softmax": partial(sata.Twist, suppress=0),
+    "TWIST, T = 0.1": sata.Twist,
+    "TWIST, T = 0.3": partial(sata.Twist, 0.3),
+    "temperature 0.5": sata.Sharpened,
+    "top 16": sata.TopK,
+    "sparsemax": sata.Sparsemax,
+}
+PAIR = ("softmax", "TWIST, T = 0.1")
+RATES = (0.004, 0.008, 0.016)
+
+
+class Moved(nn.Module):
+    """A network that trains on images moved by up to two pixels, their edges mirrored."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K) of images (N, 1, H, W)."""
+        if self.training:
+            rows, columns = torch.randint(0, 5, (2, len(x), 1)) + torch.arange(x.shape[-1])
+            wide = F.pad(x, (2, 2, 2, 2), mode="reflect")
+            image = torch.arange(len(x))[:, None, None]
+            x = wide[image, 0, rows[:, :, None], columns[:, None, :]][:, None]
+        return self.net(x)
+
+
+def rate_of_s(model: nn.Module, lr: float) -> list[dict]:
+    """The factors s learn at a third of the rate, as released for Tiny-ImageNet."""
+    factors = [p for name, p in model.named_parameters() if name.endswith("weigh.s")]
+    return [{"params": factors, "lr": lr / 3}] if factors else []
+
+
+def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """Train one vision transformer; accuracies, and the trivial attention of both layers."""
+    data = cluttered_digits(500, 1000, 16, seed, digit=(12, 15), shift=1, fragments=1, strokes=1)
+    x, y, x_test, y_test = map(
+        torch.from_numpy, (data.x_train, data.y_train, data.x_test, data.y_test)
+    )
+    mean, spread = x.mean(), x.std()
+    x, x_test = (x - mean) / spread, (x_test - mean) / spread
+    torch.manual_seed(seed)
+    net = sata.ViT(H=16, patch=2, C=1, K=10, D=32, depth=2, heads=2, d=16, weigh=ARMS[arm])
+    model = Moved(net)
+    fit(
+        model,
+        x,
+        y,
+        epochs=epochs,
+        lr=lr,
+        seed=seed,
+        groups=rate_of_s(model, lr),
+        batch_size=50,
+        loss=partial(F.cross_entropy, label_smoothing=0.1),
+        optimizer=partial(torch.optim.AdamW, weight_decay=0.05),
+        schedule="onecycle",
+        clip=5.0,
+    )
+    maps: list[Tensor] = []
+    with torch.no_grad():
+        net(x_test[:200], maps)
+    found = [sata.accumulated(A) for A in maps]
+    shares = {f"share {i}": 100 * f.share.mean().item() for i, f in enumerate(found, 1)}
+    masses = {f"mass {i}": 100 * f.mass.mean().item() for i, f in enumerate(found, 1)}
+    test, train = accuracy(model, x_test, y_test), accuracy(model, x, y)
+    return {"accuracy": 100 * test, "on training images": 100 * train, **shares, **masses}
+
+
+def tuned(trial: str, finished: Mapping[str, Stored]) -> list[dict]:
+    """Every arm of a trial at its best rate."""
+    return chosen(finished[trial])
+
+
+def doubled(finished: Mapping[str, Stored]) -> list[dict]:
+    """The pair at its rates, for twice as long."""
+    return [setting | {"epochs": 2 * EPOCHS} for setting in chosen(finished["rates"])]
+
+
+def tried(arms: tuple[str, ...]) -> list[dict]:
+    """Arms at all rates."""
+    return [{"arm": arm, "lr": lr, "epochs": EPOCHS} for arm in arms for lr in RATES]
+
+
+QUANTITIES = tuple(
+    Quantity(name, "%", ".1f")
+    for name in ("accuracy", "on training images", "share 1", "share 2", "mass 1", "mass 2")
+)
+TUNE, JUDGE = range(100, 102), range(102, 107)
+TRIALS = [
+    Trial(
+        "rates",
+        "Which rate suits softmax and TWIST?",
+        measure,
+        QUANTITIES,
+        tried(PAIR),
+        seeds=TUNE,
+        choose=("lr",),
+    ),
+    Trial(
+        "pair",
+        "Is TWIST more accurate than softmax after 60 epochs?",
+        measure,
+        QUANTITIES,
+        partial(tuned, "rates"),
+        seeds=JUDGE,
+    ),
+    Trial(
+        "pair, 120 epochs",
+        "Is TWIST more accurate than softmax after 120 epochs?",
+        measure,
+        QUANTITIES,
+        doubled,
+        seeds=JUDGE,
+    ),
+    Trial(
+        "rates of rivals",
+        "Which rate suits the rivals?",
+        measure,
+        QUANTITIES,
+        tried(tuple(arm for arm in ARMS if arm not in PAIR)),
+        seeds=TUNE,
+        choose=("lr",),
+    ),
+    Trial(
+        "rivals",
+        "How accurate are the rivals after 60 epochs?",
+        measure,
+        QUANTITIES,
+        partial(tuned, "rates of rivals"),
+        seeds=JUDGE,
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
