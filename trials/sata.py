@@ -33,6 +33,8 @@ ARMS = {
     "sparsemax": sata.Sparsemax,
 }
 PAIR = ("softmax", "TWIST, T = 0.1")
+RIVALS = ("TWIST, T = 0.3", "temperature 0.5")
+SPARSE = ("top 16", "sparsemax")
 RATES = (0.004, 0.008, 0.016)
 
 
@@ -99,11 +101,6 @@ def tuned(trial: str, finished: Mapping[str, Stored]) -> list[dict]:
     return chosen(finished[trial])
 
 
-def doubled(finished: Mapping[str, Stored]) -> list[dict]:
-    """The pair at its rates, for twice as long."""
-    return [setting | {"epochs": 2 * EPOCHS} for setting in chosen(finished["rates"])]
-
-
 def tried(arms: tuple[str, ...]) -> list[dict]:
     """Arms at all rates."""
     return [{"arm": arm, "lr": lr, "epochs": EPOCHS} for arm in arms for lr in RATES]
@@ -114,16 +111,15 @@ QUANTITIES = tuple(
     for name in ("accuracy", "on training images", "share 1", "share 2", "mass 1", "mass 2")
 )
 TUNE, JUDGE = range(100, 102), range(102, 107)
+
+
+def tuning(name: str, question: str, arms: tuple[str, ...]) -> Trial:
+    """The trial that chooses the rates of arms."""
+    return Trial(name, question, measure, QUANTITIES, tried(arms), TUNE, ("lr",))
+
+
 TRIALS = [
-    Trial(
-        "rates",
-        "Which rate suits softmax and TWIST?",
-        measure,
-        QUANTITIES,
-        tried(PAIR),
-        seeds=TUNE,
-        choose=("lr",),
-    ),
+    tuning("rates", "Which rate suits softmax and TWIST?", PAIR),
     Trial(
         "pair",
         "Is TWIST more accurate than softmax after 60 epochs?",
@@ -132,29 +128,22 @@ TRIALS = [
         partial(tuned, "rates"),
         seeds=JUDGE,
     ),
-    Trial(
-        "pair, 120 epochs",
-        "Is TWIST more accurate than softmax after 120 epochs?",
-        measure,
-        QUANTITIES,
-        doubled,
-        seeds=JUDGE,
-    ),
-    Trial(
-        "rates of rivals",
-        "Which rate suits the rivals?",
-        measure,
-        QUANTITIES,
-        tried(tuple(arm for arm in ARMS if arm not in PAIR)),
-        seeds=TUNE,
-        choose=("lr",),
-    ),
+    tuning("rates of rivals", "Which rate suits another threshold, and a temperature?", RIVALS),
     Trial(
         "rivals",
-        "How accurate are the rivals after 60 epochs?",
+        "How accurate are another threshold and a temperature after 60 epochs?",
         measure,
         QUANTITIES,
         partial(tuned, "rates of rivals"),
+        seeds=JUDGE,
+    ),
+    tuning("rates of sparse rivals", "Which rate suits top-k attention and sparsemax?", SPARSE),
+    Trial(
+        "sparse rivals",
+        "How accurate are top-k attention and sparsemax after 60 epochs?",
+        measure,
+        QUANTITIES,
+        partial(tuned, "rates of sparse rivals"),
         seeds=JUDGE,
     ),
 ]
