@@ -10,7 +10,6 @@ import repro  # first: caps threads and instruction set
 
 # isort: split
 import sys
-from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 from press.trials import Quantity, Trial, main
 from repro.data import cluttered_digits
 from repro.training import accuracy, fit
-from repro.trials import Stored, chosen
+from repro.trials import chosen
 
 sata = repro.chapter("sata")
 EPOCHS = 60  # of 500 images in batches of 50: 600 steps
@@ -96,11 +95,6 @@ def measure(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return {"accuracy": 100 * test, "on training images": 100 * train, **shares, **masses}
 
 
-def tuned(trial: str, finished: Mapping[str, Stored]) -> list[dict]:
-    """Every arm of a trial at its best rate."""
-    return chosen(finished[trial])
-
-
 def tried(arms: tuple[str, ...]) -> list[dict]:
     """Arms at all rates."""
     return [{"arm": arm, "lr": lr, "epochs": EPOCHS} for arm in arms for lr in RATES]
@@ -118,33 +112,27 @@ def tuning(name: str, question: str, arms: tuple[str, ...]) -> Trial:
     return Trial(name, question, measure, QUANTITIES, tried(arms), TUNE, ("lr",))
 
 
+def judging(name: str, question: str, rates: str) -> Trial:
+    """The trial that judges the arms of another one, each at its best rate there."""
+    return Trial(
+        name, question, measure, QUANTITIES, lambda finished: chosen(finished[rates]), JUDGE
+    )
+
+
 TRIALS = [
     tuning("rates", "Which rate suits softmax and TWIST?", PAIR),
-    Trial(
-        "pair",
-        "Is TWIST more accurate than softmax after 60 epochs?",
-        measure,
-        QUANTITIES,
-        partial(tuned, "rates"),
-        seeds=JUDGE,
-    ),
+    judging("pair", "Is TWIST more accurate than softmax after 60 epochs?", "rates"),
     tuning("rates of rivals", "Which rate suits another threshold, and a temperature?", RIVALS),
-    Trial(
+    judging(
         "rivals",
         "How accurate are another threshold and a temperature after 60 epochs?",
-        measure,
-        QUANTITIES,
-        partial(tuned, "rates of rivals"),
-        seeds=JUDGE,
+        "rates of rivals",
     ),
     tuning("rates of sparse rivals", "Which rate suits top-k attention and sparsemax?", SPARSE),
-    Trial(
+    judging(
         "sparse rivals",
         "How accurate are top-k attention and sparsemax after 60 epochs?",
-        measure,
-        QUANTITIES,
-        partial(tuned, "rates of sparse rivals"),
-        seeds=JUDGE,
+        "rates of sparse rivals",
     ),
 ]
 

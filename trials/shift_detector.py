@@ -100,6 +100,32 @@ def tuned(arms: tuple[str, ...], rates: str, finished: Mapping[str, Stored]) -> 
 
 
 QUANTITIES = tuple(Quantity(name, "%", ".1f") for name in ("ap50", "ap"))
+
+
+def tuned_and_judged(
+    name: str, asked: str, judged: str, arms: tuple[str, ...], rates: tuple[float, ...], epochs: int
+) -> list[Trial]:
+    """The trial that chooses rates of arms, `rates-` name, and the one that judges, `qat-` name."""
+    tuning = Trial(
+        f"rates-{name}",
+        asked,
+        fine_tuned,
+        QUANTITIES,
+        lambda finished: grid(arm=arms, start=[first(finished)], lr=rates, epochs=[epochs]),
+        seeds=CHOOSING,
+        choose=("lr",),
+    )
+    judging = Trial(
+        f"qat-{name}",
+        judged,
+        fine_tuned,
+        QUANTITIES,
+        partial(tuned, arms, f"rates-{name}"),
+        seeds=JUDGED,
+    )
+    return [tuning, judging]
+
+
 TRIALS = [
     Trial(
         "float-rates",
@@ -141,56 +167,29 @@ TRIALS = [
         partial(tuned, DECIDING, "rates"),
         seeds=JUDGED,
     ),
-    Trial(
-        "rates-longer",
+    *tuned_and_judged(
+        "longer",
         "Which rate suits each arm for 1000 steps?",
-        fine_tuned,
-        QUANTITIES,
-        lambda finished: grid(arm=DECIDING, start=[first(finished)], lr=RATES, epochs=[LONGER]),
-        seeds=CHOOSING,
-        choose=("lr",),
-    ),
-    Trial(
-        "qat-longer",
         "What do grids cost when they are trained for 1000 steps?",
-        fine_tuned,
-        QUANTITIES,
-        partial(tuned, DECIDING, "rates-longer"),
-        seeds=JUDGED,
+        DECIDING,
+        RATES,
+        LONGER,
     ),
-    Trial(
-        "rates-w8a8",
+    *tuned_and_judged(
+        "w8a8",
         "Which rate suits W8A8 with a step per channel?",
-        fine_tuned,
-        QUANTITIES,
-        lambda finished: grid(arm=EIGHT, start=[first(finished)], lr=RATES[1:], epochs=[EPOCHS]),
-        seeds=CHOOSING,
-        choose=("lr",),
-    ),
-    Trial(
-        "qat-w8a8",
         "What does W8A8 with a step per channel cost when it is trained for 500 steps?",
-        fine_tuned,
-        QUANTITIES,
-        partial(tuned, EIGHT, "rates-w8a8"),
-        seeds=JUDGED,
+        EIGHT,
+        RATES[1:],
+        EPOCHS,
     ),
-    Trial(
-        "rates-w4a8",
+    *tuned_and_judged(
+        "w4a8",
         "Which rate suits W4A8 with a step per channel?",
-        fine_tuned,
-        QUANTITIES,
-        lambda finished: grid(arm=MIXED, start=[first(finished)], lr=RATES[1:], epochs=[EPOCHS]),
-        seeds=CHOOSING,
-        choose=("lr",),
-    ),
-    Trial(
-        "qat-w4a8",
         "What does W4A8 with a step per channel cost when it is trained for 500 steps?",
-        fine_tuned,
-        QUANTITIES,
-        partial(tuned, MIXED, "rates-w4a8"),
-        seeds=JUDGED,
+        MIXED,
+        RATES[1:],
+        EPOCHS,
     ),
 ]
 

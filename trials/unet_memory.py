@@ -113,21 +113,19 @@ TRIALS = [
         seeds=[100],
         choose=("lr",),
     ),
-    Trial(
-        "judged, 500 steps",
-        "How good are the deciding arms after 500 steps, at the rates that suit 250?",
-        measure,
-        QUANTITIES,
-        partial(judged, steps=500),
-        seeds=range(110, 113),
-    ),
-    Trial(
-        "judged, 1000 steps",
-        "And after 1000 steps?",
-        measure,
-        QUANTITIES,
-        partial(judged, steps=1000),
-        seeds=range(110, 113),
+    *(
+        Trial(
+            f"judged, {steps} steps",
+            question,
+            measure,
+            QUANTITIES,
+            partial(judged, steps=steps),
+            seeds=range(110, 113),
+        )
+        for steps, question in {
+            500: "How good are the deciding arms after 500 steps, at the rates that suit 250?",
+            1000: "And after 1000 steps?",
+        }.items()
     ),
 ]
 
