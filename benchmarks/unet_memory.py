@@ -70,8 +70,7 @@ def main():
     report(
         "unet_memory",
         f"NAFNet of width {WIDTH}, one block a stage, one grey picture, float32, one thread: the "
-        "peak of the process above its start, as the operating system counts it, and the time. "
-        "The machine was busy with other work; ratios of times are rough.",
+        "peak of the process above its start, as the operating system counts it, and the time.",
         [
             Table(
                 "Peak and time, and both relative to all skips (ratios)",
