@@ -1,4 +1,4 @@
-"""Tables that read well: rows with headings, and columns of numbers on the right."""
+"""Tables that read well: rows with headings, numbers on the right, the long ones folded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from sphinx.application import Sphinx
 TABLE = re.compile(r'<table class="repro-table">.*?</table>', re.DOTALL)
 ROW = re.compile(r"(?<=<tr>).*?(?=</tr>)", re.DOTALL)
 CELL = re.compile(r"<(?P<tag>td|th)(?P<told>[^>]*)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
-#: A number written as text, as those of a paper are, alone or with its error.
+#: A number written as text, as those of a paper are, alone or with its error; and an interval.
 ONE = r"[-+−]?\d[\d,]*(?:\.\d+)?(?: ?%)?"
 NUMBER = re.compile(rf"{ONE}(?: ± {ONE})?")
+INTERVAL = re.compile(rf"\[{ONE}, {ONE}\]")
+#: The heading of the column in which a trial marks the settings that it chose.
+CHOSEN = re.compile(r"<th[^>]*>chosen</th>")
+#: Rows that a reader takes in at a glance; more are folded.
+ROWS = 16
+CAPTION = re.compile(r"<caption>(?P<text>.*?)</caption>", re.DOTALL)
 #: A first cell of a page's own tables, and what in it is no text: formulas and elements.
 STUB = re.compile(r'<th class="stub">(?P<text>.*?)</th>', re.DOTALL)
 SILENT = re.compile(r'<span class="math [^>]*>[^<]*</span>|<[^>]+>|\s')
+ELEMENT = re.compile(r"<[^>]+>")
 NUM = ' class="num"'
 
 
@@ -40,6 +47,19 @@ def headed(table: str) -> str:
     return ROW.sub(lambda _: next(written), table)
 
 
+def folded(table: str) -> str:
+    """A table of an output, behind the first sentence of its caption where few readers need it.
+
+    That is so for the settings that a trial tried, and for any table of more than `ROWS` rows.
+    """
+    caption, rows = CAPTION.search(table), len(ROW.findall(table)) - 1
+    if not caption or not (CHOSEN.search(table) or rows > ROWS):
+        return table
+    about = re.split(r"(?<=[.?])\s", ELEMENT.sub("", caption["text"]).strip())[0]
+    summary = f"<summary>{about.rstrip('.')} ({rows} rows)</summary>"
+    return f'<details class="table-fold">{summary}{table}</details>'
+
+
 def _number(cell: re.Match[str]) -> bool:
     """Whether a cell holds a number."""
     return NUM in cell["told"] or bool(NUMBER.fullmatch(cell["text"]))
@@ -60,12 +80,13 @@ def _head(cells: list[re.Match[str]], right: list[bool]) -> str:
 
 
 def _row(cells: list[re.Match[str]], right: list[bool]) -> str:
-    """The cells of a row, the first its heading."""
+    """The cells of a row, the first its heading; an interval stays on one line."""
     written = []
     for place, (cell, on) in enumerate(zip(cells, right, strict=False)):
         tag = 'th scope="row"' if not place and cell["text"] else "td"
         told = cell["told"].replace(NUM, "") + NUM * (on or _number(cell))
-        written.append(f"<{tag}{told}>{cell['text']}</{tag[:2]}>")
+        text = INTERVAL.sub(lambda found: found[0].replace(" ", "&nbsp;"), cell["text"])
+        written.append(f"<{tag}{told}>{text}</{tag[:2]}>")
     return "".join(written)
 
 
@@ -78,9 +99,9 @@ def _stub(cell: re.Match[str]) -> str:
 def head_outputs(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Rewrite the tables in a page's outputs, and say what the headings of its own tables head."""
+    """Rewrite and fold the tables in a page's outputs, and head the rows of its own tables."""
     if body := context.get("body"):
-        body = TABLE.sub(lambda table: headed(table[0]), body)
+        body = TABLE.sub(lambda table: folded(headed(table[0])), body)
         context["body"] = STUB.sub(_stub, body)
 
 

@@ -1,8 +1,8 @@
-"""Tables with headings for their rows, and numbers to the right."""
+"""Tables with headings for their rows, numbers to the right, and long ones folded."""
 
 from bs4 import BeautifulSoup
 
-from press.site.tables import headed
+from press.site.tables import ROWS, folded, headed
 
 
 def table(heads, *rows):
@@ -49,5 +49,31 @@ def test_a_number_keeps_its_error_beside_it():
     assert right(made.select("tbody *")) == ["88.1 ± 1.7", "−0.5 ± 1"]
 
 
+def test_an_interval_stays_on_one_line():
+    made = table(["v"], ["0.35 [0.32, 0.39]"], ["−0.5 [−1, 0.2], 3 [a, b]"])
+    texts = [cell.text for cell in made.select("tbody *")][1::2]
+    assert texts == ["0.35 [0.32,\xa00.39]", "−0.5 [−1,\xa00.2], 3 [a, b]"]
+
+
 def test_a_table_without_rows_stays():
     assert right(table(["a", "b"]).select("th")) == []
+
+
+def fold(rows, head="accuracy", caption="<caption>Which <em>rate</em>? Mean, 0.5 s.</caption>"):
+    """The fold around a table with a caption; None where it stays open."""
+    body = "<tr><td>0.1</td></tr>" * rows
+    html = f"{caption}<thead><tr><th>{head}</th></tr></thead><tbody>{body}</tbody></table>"
+    written = folded(f'<table class="repro-table">{html}')
+    return BeautifulSoup(written, "html.parser").select_one("details.table-fold")
+
+
+def test_a_long_table_folds_behind_the_first_sentence_of_its_caption():
+    made = fold(ROWS + 1)
+    assert made.summary.text == f"Which rate? ({ROWS + 1} rows)"
+    assert made.select_one("caption").text == "Which rate? Mean, 0.5 s."
+    assert fold(ROWS) is None
+    assert fold(ROWS + 1, caption="") is None, "nothing could stand on the fold"
+
+
+def test_settings_that_were_tried_fold_however_few():
+    assert fold(2, head="chosen").summary.text == "Which rate? (2 rows)"
