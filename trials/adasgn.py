@@ -2,9 +2,10 @@
 
     make trials CH=adasgn MISSING=1
 
-Every seed has its own people, its own start and its own order. First four spatial networks are
-trained one by one. Then every arm trains a new temporal network and classifier on their features,
-which stay as they are. Rates are chosen on another seed.
+Every seed has its own people, its own start and its own order. First four networks are trained
+one by one: the fixed ones. Then every other arm trains a new temporal network and classifier on
+their features, which stay as they are; one lets them learn on, as released. Rates are chosen on
+other seeds.
 """
 
 import repro  # first: caps threads and instruction set
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from press.trials import Quantity, Trial, grid, main
+from press.trials import Quantity, Trial, main
 from repro.training import fit
 from repro.trials import Stored, chosen
 from repro.vision.skeleton_actions import LEVEL, LEVELS, NAMES, clips
@@ -35,16 +36,20 @@ POLICY = adasgn.policy_operations(len(ACTIONS), 10, 32)
 #: In the paper's unit, so that alpha weighs as there: the largest network costs 0.154.
 CHARGED = torch.tensor(SPATIAL / SPATIAL[-1] * adasgn.spatial_operations(25, True) / 1e9).float()
 LABELS = [f"{J} {'big' if big else 'small'}" for J, big in ACTIONS]
-FIRST, EPOCHS = 40, 60  # of 480 clips, in the batches below
+EPOCHS, LONG = 60, 120  # of the second training, of 480 clips; the first is two thirds as long
 BATCH, HEAD_BATCH = 32, 64
-ALONE_RATES, HEAD_RATES = (0.008, 0.016, 0.032), (0.002, 0.008, 0.032)
-ALPHAS, SHUFFLED, EVERY = (1, 2, 4, 8, 16), (4,), (2, 5)
+#: Of the first training, around the best known.
+PAIRS = dict(
+    zip(LABELS, ((0.016, 0.032), (0.008, 0.016), (0.008, 0.016), (0.004, 0.008)), strict=True)
+)
+HEAD_RATES = (0.002, 0.008, 0.032)
+RELEASED, LIGHTER, EVERY = 4, 2, 2
 ALLOWED = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8)
 SURE = tuple(round(0.05 * k, 2) for k in range(4, 20))
 PARTS = {"train": (20, 0), "test": (20, 20), "held out": (10, 40)}  # people, and the first one
 
 
-@lru_cache(maxsize=20)
+@lru_cache(maxsize=60)
 def part(seed: int, name: str) -> tuple[Tensor, Tensor]:
     """Clips of other people for each part, and their classes."""
     people, first = PARTS[name]
@@ -58,25 +63,30 @@ def train(
     """Adam with the released decay; its rate falls as a cosine."""
     fit(
         net, *data, epochs=epochs, lr=lr, seed=seed, batch_size=batch, loss=course.loss,
-        optimizer=partial(torch.optim.Adam, weight_decay=1e-4),
+        optimizer=partial(torch.optim.Adam, weight_decay=1e-4, fused=True),
         on_epoch=lambda done, *_: course.begin(done + 1),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def single(seed: int, action: int, lr: float) -> adasgn.Staged:
-    """One fixed network, trained alone."""
+@lru_cache(maxsize=200)
+def single(seed: int, action: int, lr: float, epochs: int) -> adasgn.Staged:
+    """One fixed network, trained alone, two thirds of so many epochs."""
     torch.manual_seed(10 * seed + action)
-    net = adasgn.Staged((ACTIONS[action],), **SIZE)
-    course = adasgn.Course(net, CHARGED[[action]], FIRST, asleep="averages")
-    train(net, part(seed, "train"), course, seed, lr, FIRST, BATCH)
+    net, first = adasgn.Staged((ACTIONS[action],), **SIZE), epochs * 2 // 3
+    course = adasgn.Course(net, CHARGED[[action]], first, asleep="averages")
+    train(net, part(seed, "train"), course, seed, lr, first, BATCH)
     return net
 
 
-@lru_cache(maxsize=30)
-def features(seed: int, name: str, rates: str) -> Tensor:
+def singles(seed: int, rates: str, epochs: int) -> list[adasgn.Staged]:
+    """The four of them."""
+    return [single(seed, k, float(lr), epochs) for k, lr in enumerate(rates.split())]
+
+
+@lru_cache(maxsize=60)
+def features(seed: int, name: str, rates: str, epochs: int) -> Tensor:
     """What the four trained spatial networks say, (N, 4, T, D)."""
-    nets = [single(seed, k, float(lr)) for k, lr in enumerate(rates.split())]
+    nets = singles(seed, rates, epochs)
     with torch.no_grad():
         return torch.cat([net.features(part(seed, name)[0]) for net in nets], 1)
 
@@ -95,18 +105,16 @@ def shuffled(usage: Tensor, logits: Tensor) -> Tensor:
     return F.one_hot(drawn, logits.shape[-1]).to(logits.dtype).view_as(logits)
 
 
-@lru_cache(maxsize=200)
+@lru_cache(maxsize=400)
 def trained(seed: int, arm: str, which: float, lr: float, epochs: int, rates: str) -> adasgn.Head:
     """A head of an arm on features that stay as they are.
 
-    Arms are "fixed" (`which`: the action), "AdaSGN" (alpha), "random" (the alpha whose actions are
-    shuffled) and "mixture" (every so-manieth frame).
+    Arms are "AdaSGN" (`which`: alpha), "random" (the alpha whose actions are shuffled) and
+    "mixture" (every so-manieth frame).
     """
-    x, y = features(seed, "train", rates), part(seed, "train")[1]
+    x, y = features(seed, "train", rates, EPOCHS), part(seed, "train")[1]
     choose = None
-    if arm == "fixed":
-        x = x[:, [int(which)]]
-    elif arm == "mixture":
+    if arm == "mixture":
         choose = partial(pattern, int(which))
     elif arm == "random":
         with torch.no_grad():
@@ -115,8 +123,7 @@ def trained(seed: int, arm: str, which: float, lr: float, epochs: int, rates: st
             )
     torch.manual_seed(seed)
     head = adasgn.Head(x.shape[1], choose=choose, **SIZE)
-    costs, alpha = CHARGED[: x.shape[1]], which if arm == "AdaSGN" else 0
-    course = adasgn.Course(head, costs, epochs, alpha)
+    course = adasgn.Course(head, CHARGED, epochs, which if arm == "AdaSGN" else 0)
     train(head, (x, y), course, seed, lr, epochs, HEAD_BATCH)
     return head
 
@@ -159,10 +166,10 @@ def judge(head: adasgn.Head, f: Tensor, y: Tensor, arm: str, which: float) -> di
     return {name: float(value) for name, value in found.items()}
 
 
-def alone(seed: int, arm: str, lr: float) -> dict[str, float]:
-    """One spatial network with its own temporal network and classifier, the first stage."""
+def alone(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """One spatial network with its own temporal network and classifier, the first training."""
     k = LABELS.index(arm)
-    net = single(seed, k, lr)
+    net = single(seed, k, lr, epochs)
     x, y = part(seed, "test")
     with torch.no_grad():
         return judge(net.head, net.features(x), y, "fixed", k)
@@ -172,14 +179,11 @@ def measure(
     seed: int, arm: str, which: float, lr: float, epochs: int, rates: str
 ) -> dict[str, float]:
     """An arm (see `trained`) on features that stay as they are, tested on other people."""
-    f, y = features(seed, "test", rates), part(seed, "test")[1]
     head = trained(seed, arm, which, lr, epochs, rates)
-    return judge(head, f[:, [which]] if arm == "fixed" else f, y, arm, which)
+    return judge(head, features(seed, "test", rates, EPOCHS), part(seed, "test")[1], arm, which)
 
 
-def cascade(
-    seed: int, arm: str, which: float, lr: float, epochs: int, rates: str
-) -> dict[str, float]:
+def cascade(seed: int, arm: str, which: float, rates: str) -> dict[str, float]:
     """Fixed networks one after the other until one is sure; `which`: the cost allowed, in 10^6.
 
     Which networks, and how sure, is what is most accurate on held-out people at no more than that
@@ -188,10 +192,10 @@ def cascade(
     y = {name: part(seed, name)[1].numpy() for name in ("held out", "test")}
     p = {}
     for name in y:
-        f = features(seed, name, rates)
-        heads = [trained(seed, "fixed", k, lr, epochs, rates) for k in range(len(ACTIONS))]
         with torch.no_grad():
-            scores = [head(f[:, [k]])[0].softmax(-1) for k, head in enumerate(heads)]
+            scores = [
+                net(part(seed, name)[0])[0].softmax(-1) for net in singles(seed, rates, EPOCHS)
+            ]
         p[name] = torch.stack(scores).double().numpy()
 
     def outcome(name: str, order: tuple[int, ...], sure: float) -> tuple[float, float]:
@@ -212,59 +216,49 @@ def cascade(
     return {"accuracy": accuracy, "cost": spent}
 
 
-def per_network(finished: Mapping[str, Stored]) -> str:
-    """The best rate of each spatial network, with spaces between them."""
-    rate = {setting["arm"]: setting["lr"] for setting in chosen(finished["alone"])}
-    return " ".join(str(rate[label]) for label in LABELS)
+Finished = Mapping[str, Stored]
 
 
-def tuning(finished: Mapping[str, Stored]) -> list[dict]:
-    """Rates of the second stage: a fixed network, AdaSGN, and shuffled actions."""
-    arms = [{"arm": "fixed", "which": 2}, {"arm": "AdaSGN", "which": 4}]
-    arms += [{"arm": "mixture", "which": 2}]
-    return [
-        arm | {"lr": lr, "epochs": EPOCHS, "rates": per_network(finished)}
-        for arm in arms
-        for lr in HEAD_RATES
-    ]
+def firsts(finished: Finished) -> list[dict]:
+    """Each network at the better of its rates."""
+    return chosen(finished["alone"])
 
 
-def rate_of(arm: str, finished: Mapping[str, Stored]) -> float:
-    """The rate of an arm: shuffled actions take that of the mixture."""
-    like = "mixture" if arm == "random" else arm
-    return {setting["arm"]: setting["lr"] for setting in chosen(finished["rates"])}[like]
+def per_network(finished: Finished) -> dict[str, str]:
+    """These rates, with spaces between them."""
+    return {"rates": " ".join(str(one["lr"]) for one in firsts(finished))}
 
 
-def front(finished: Mapping[str, Stored]) -> list[dict]:
-    """Every arm at its best rate."""
-    which = {"fixed": range(len(ACTIONS)), "AdaSGN": ALPHAS, "random": SHUFFLED, "mixture": EVERY}
-    return [
-        {"arm": arm, "which": one, "lr": rate_of(arm, finished), "epochs": EPOCHS}
-        | {"rates": per_network(finished)}
-        for arm, ones in which.items()
-        for one in ones
-    ]
+def tuning(finished: Finished) -> list[dict]:
+    """Rates of the second training."""
+    arm = {"arm": "AdaSGN", "which": RELEASED}
+    return [arm | {"lr": lr, "epochs": EPOCHS} | per_network(finished) for lr in HEAD_RATES]
 
 
-def cascades(finished: Mapping[str, Stored]) -> list[dict]:
+def second(finished: Finished, *arms: tuple[str, int], epochs: int = EPOCHS) -> list[dict]:
+    """Arms with a second training, at the rate that is best for the released alpha."""
+    shared = {"lr": chosen(finished["rates"])[0]["lr"], "epochs": epochs} | per_network(finished)
+    return [{"arm": arm, "which": which} | shared for arm, which in arms]
+
+
+def front(finished: Finished) -> list[dict]:
+    """AdaSGN as released, and its actions shuffled."""
+    return second(finished, ("AdaSGN", RELEASED), ("random", RELEASED))
+
+
+def cascades(finished: Finished) -> list[dict]:
     """The cascade over the costs allowed."""
-    setting = {"lr": rate_of("fixed", finished), "epochs": EPOCHS, "rates": per_network(finished)}
-    return [{"arm": "cascade", "which": allowed} | setting for allowed in ALLOWED]
+    return [{"arm": "cascade", "which": most} | per_network(finished) for most in ALLOWED]
 
 
-def heads_beyond(finished: Mapping[str, Stored]) -> list[dict]:
-    """One rate more where the best was the last, and all four for the network of SGN."""
-    pairs = [(2, 0.128), *((3, lr) for lr in (*HEAD_RATES, 0.128))]
-    return [
-        {"arm": "fixed", "which": k, "lr": lr, "epochs": EPOCHS, "rates": per_network(finished)}
-        for k, lr in pairs
-    ]
+def longer(finished: Finished) -> list[dict]:
+    """AdaSGN with a second training twice as long."""
+    return second(finished, ("AdaSGN", RELEASED), epochs=LONG)
 
 
-def retuned(finished: Mapping[str, Stored]) -> list[dict]:
-    """The network of SGN at the better rates that were found past those grids."""
-    rates = per_network(finished)
-    return [{"arm": "fixed", "which": 3, "lr": 0.008, "epochs": EPOCHS, "rates": rates}]
+def beside(finished: Finished) -> list[dict]:
+    """A lighter penalty, and 25 joints in every second frame."""
+    return second(finished, ("AdaSGN", LIGHTER), ("mixture", EVERY))
 
 
 def quantities(first: str) -> tuple[Quantity, ...]:
@@ -280,31 +274,40 @@ def quantities(first: str) -> tuple[Quantity, ...]:
     )  # fmt: skip
 
 
-TUNED, JUDGED = [110], range(100, 105)
+TUNED, JUDGED = (110, 111), range(100, 107)
+OBJECTIVE, ACCURACY = quantities("objective"), quantities("accuracy")
 TRIALS = [
     Trial(
         "alone",
         "Which rate suits each spatial network, trained alone?",
         alone,
-        quantities("objective"),
-        grid(arm=LABELS, lr=ALONE_RATES),
+        OBJECTIVE,
+        [{"arm": label, "lr": lr, "epochs": EPOCHS} for label in LABELS for lr in PAIRS[label]],
         seeds=TUNED,
         choose=("lr",),
     ),
     Trial(
         "rates",
-        "Which rate suits the second stage?",
+        "Which rate suits the second training?",
         measure,
-        quantities("objective"),
+        OBJECTIVE,
         tuning,
         seeds=TUNED,
         choose=("lr",),
     ),
     Trial(
+        "first",
+        "How accurate is each fixed network?",
+        alone,
+        ACCURACY,
+        firsts,
+        seeds=JUDGED,
+    ),
+    Trial(
         "front",
-        "How accurate is each arm, and at which cost?",
+        "How accurate is AdaSGN as released, and at which cost?",
         measure,
-        quantities("accuracy"),
+        ACCURACY,
         front,
         seeds=JUDGED,
     ),
@@ -317,27 +320,19 @@ TRIALS = [
         seeds=JUDGED,
     ),
     Trial(
-        "past",
-        "Is a rate past the end of its grid better for a network trained alone?",
-        alone,
-        quantities("objective"),
-        [{"arm": "1 small", "lr": 0.064}, {"arm": "25 big", "lr": 0.004}],
-        seeds=TUNED,
+        "long",
+        "How accurate is AdaSGN after a second training twice as long?",
+        measure,
+        ACCURACY,
+        longer,
+        seeds=JUDGED,
     ),
     Trial(
-        "heads",
-        "Which rate of the second training suits the network of SGN?",
+        "beside",
+        "How accurate are a lighter penalty and a choice by hand?",
         measure,
-        quantities("objective"),
-        heads_beyond,
-        seeds=TUNED,
-    ),
-    Trial(
-        "retuned",
-        "How accurate is the network of SGN at rates of its own?",
-        measure,
-        quantities("accuracy"),
-        retuned,
+        ACCURACY,
+        beside,
         seeds=JUDGED,
     ),
 ]

@@ -306,15 +306,37 @@ def test_one_action_is_a_fixed_network(chapter):
     assert torch.equal(chapter.infer(model, x)[0], scores)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 24, 6), (2, 25, 3, 6), (3, 25, 6)])
+@pytest.mark.parametrize("shape", [(2, 3, 24, 6), (2, 25, 3, 6), (3, 25, 6), (0, 3, 25, 6)])
 def test_other_clips_are_refused(chapter, shape):
-    with pytest.raises(ValueError, match=r"expected clips \(N, 3, 25, T\), got"):
-        small(chapter)[0](torch.zeros(shape, dtype=torch.float64))
+    model, x = small(chapter)[0], torch.zeros(shape, dtype=torch.float64)
+    for way in (model, lambda clips: chapter.infer(model, clips)):
+        with pytest.raises(ValueError, match=r"expected clips \(N, 3, 25, T\), N > 0, got \("):
+            way(x)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 7])
+def test_clips_of_another_length_are_refused(chapter, frames):
+    model, x = small(chapter)[0], torch.zeros(2, 3, 25, frames, dtype=torch.float64)
+    for way in (model, lambda clips: chapter.infer(model, clips)):
+        with pytest.raises(ValueError, match=f"1 clip or more of 6 frames, got 2 of {frames}"):
+            way(x)
+    with pytest.raises(ValueError, match="1 clip or more of 6 frames, got 0 of 6"):
+        model.head.temporal(torch.zeros(0, 6, 8, dtype=torch.float64))
+
+
+def test_a_policy_that_diverged(chapter):
+    logits = torch.zeros(2, 3)
+    logits[1, 2] = math.nan
+    with pytest.raises(ValueError, match="logits hold NaN"):
+        chapter.straight_through(logits, 0, 1.0)
+    logits[1, 2] = -math.inf
+    assert chapter.straight_through(logits, 0, 1.0).argmax(-1).tolist() == [0, 0]
 
 
 def test_operations(chapter):
     six = [2843696, 6151216, 25597872, 55365552, 71130800, 153818800]
     assert [chapter.spatial_operations(*a) for a in chapter.ACTIONS] == six
+    assert all(isinstance(chapter.spatial_operations(*a), int) for a in chapter.ACTIONS)
     assert chapter.temporal_operations() == 6986240
     assert chapter.policy_operations() == 92280
     assert [chapter.product_operations(25, big) for big in (False, True)] == [4800000, 9600000]
