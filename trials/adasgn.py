@@ -3,8 +3,8 @@
     make trials CH=adasgn MISSING=1
 
 Every seed has its own people, its own start and its own order. First four networks are trained
-one by one: the fixed ones. Then every other arm trains a new temporal network and classifier on
-their features, which stay as they are; one lets them learn on, as released. Rates are chosen on
+one by one: the fixed ones. Then other arms, and the small fixed networks once more, train a new
+temporal network and classifier on their features, which stay as they are. Rates are chosen on
 other seeds.
 """
 
@@ -183,6 +183,19 @@ def measure(
     return judge(head, features(seed, "test", rates, EPOCHS), part(seed, "test")[1], arm, which)
 
 
+def again(seed: int, arm: str, lr: float, epochs: int, first: float) -> dict[str, float]:
+    """A fixed network with a second training like AdaSGN's; `first`: the rate of its first one."""
+    k = LABELS.index(arm)
+    net = single(seed, k, first, EPOCHS)
+    (x, y), (x_test, y_test) = part(seed, "train"), part(seed, "test")
+    with torch.no_grad():
+        f, f_test = net.features(x), net.features(x_test)
+    torch.manual_seed(seed)
+    head = adasgn.Head(1, **SIZE)
+    train(head, (f, y), adasgn.Course(head, CHARGED[[k]], epochs), seed, lr, epochs, HEAD_BATCH)
+    return judge(head, f_test, y_test, "fixed", k)
+
+
 def cascade(seed: int, arm: str, which: float, rates: str) -> dict[str, float]:
     """Fixed networks one after the other until one is sure; `which`: the cost allowed, in 10^6.
 
@@ -261,6 +274,17 @@ def beside(finished: Finished) -> list[dict]:
     return second(finished, ("AdaSGN", LIGHTER), ("mixture", EVERY))
 
 
+def again_rates(label: str, finished: Finished) -> list[dict]:
+    """Rates of a fixed network's second training."""
+    first = next(one["lr"] for one in firsts(finished) if one["arm"] == label)
+    return [{"arm": label, "lr": lr, "epochs": EPOCHS, "first": first} for lr in HEAD_RATES]
+
+
+def doubled(finished: Finished) -> list[dict]:
+    """The two networks that make the line at AdaSGN's cost, each trained alone twice as long."""
+    return [one | {"epochs": LONG} for one in firsts(finished)[:2]]
+
+
 def quantities(first: str) -> tuple[Quantity, ...]:
     """What `judge` returns, the one to choose by first."""
     levels = [f"{what} {level}" for what in ("accuracy", "cost") for level in LEVELS]
@@ -335,6 +359,43 @@ TRIALS = [
         beside,
         seeds=JUDGED,
     ),
+]
+
+
+def twice(label: str) -> list[Trial]:
+    """Tuning and judging of one fixed network with a second training."""
+    tuned = f"again-rates-{label.replace(' ', '-')}"
+    return [
+        Trial(
+            tuned,
+            f"Which rate suits a second training of the fixed network {label}?",
+            again,
+            OBJECTIVE,
+            partial(again_rates, label),
+            seeds=TUNED,
+            choose=("lr",),
+        ),
+        Trial(
+            f"again-{label.replace(' ', '-')}",
+            f"How accurate is the fixed network {label} after a second training?",
+            again,
+            ACCURACY,
+            lambda finished: chosen(finished[tuned]),
+            seeds=JUDGED,
+        ),
+    ]
+
+
+TRIALS += itertools.chain.from_iterable(map(twice, LABELS[:3]))
+TRIALS += [
+    Trial(
+        "plateau",
+        "Does a first training twice as long move the two networks that make the line?",
+        alone,
+        ACCURACY,
+        doubled,
+        seeds=(100, 101),
+    )
 ]
 
 if __name__ == "__main__":
