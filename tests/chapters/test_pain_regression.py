@@ -116,11 +116,36 @@ def test_center_loss_defaults_are_the_released_ones(chapter):
     torch.testing.assert_close(torch.autograd.grad(slow, c)[0], to_c / 4)
 
 
+@pytest.mark.parametrize("power", [1, 2])
+def test_the_older_layer_steps_once_for_each_frame(chapter, power):
+    torch.manual_seed(0)
+    z = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    c = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.tensor([0, 0, 0, 0, 2, 5, 5])
+    values = [chapter.center_loss(z, c, y, 0.5, power, 0.25, older) for older in (False, True)]
+    newer, older = (torch.autograd.grad(value, (z, c)) for value in values)
+    assert values[0].item() == values[1].item()
+    torch.testing.assert_close(newer[0], older[0])
+    times = torch.tensor([4, 0, 1, 0, 0, 2])[:, None]
+    torch.testing.assert_close(older[1], times * newer[1])
+    torch.testing.assert_close(
+        newer[1], slow_center(z.detach(), c.detach(), y, power)[2] / 4, rtol=1e-12, atol=1e-12
+    )
+
+
 def test_center_loss_refuses_what_does_not_fit(chapter):
     z, c, y = torch.zeros(3, 2), torch.zeros(6, 2), torch.zeros(3, dtype=torch.int64)
     for wrong in ((z[:2], c, y, 1), (z, c[:, :1], y, 1), (z, c, y, 3), (z[:0], c, y[:0], 1)):
         with pytest.raises(ValueError, match="center_loss: expected z"):
             chapter.center_loss(*wrong[:3], 0.01, wrong[3])
+
+
+@pytest.mark.parametrize("wrong", [[0, -1, 2], [0, 6, 2], [0.0, 1.0, 2.0]])
+def test_center_loss_refuses_levels_without_a_centre(chapter, wrong):
+    with pytest.raises(ValueError, match="int64 from 0 to K - 1"):
+        chapter.center_loss(torch.zeros(3, 2), torch.zeros(6, 2), torch.tensor(wrong))
+    highest = torch.tensor([0, 5, 5])
+    assert chapter.center_loss(torch.ones(3, 2), torch.zeros(6, 2), highest, 1.0).item() == 2
 
 
 def test_the_loss_is_a_regression_loss_and_a_hundredth_of_the_pull(chapter):
@@ -139,6 +164,18 @@ def test_the_loss_is_a_regression_loss_and_a_hundredth_of_the_pull(chapter):
     assert found.item() == pytest.approx(e.mean().item() + 0.5 * shuffled)
     chapter.pain_loss(net, (p, z), y, own=0.0).backward()
     assert not net.centres.grad.any()
+
+
+def test_the_loss_hands_on_the_version_of_the_centres_step(chapter):
+    net = a_net(chapter).eval()
+    x, y = torch.randn(4, 7, dtype=torch.float64), torch.tensor([0, 0, 0, 5])
+    steps = []
+    for older in (False, True):
+        net.zero_grad()
+        chapter.pain_loss(net, net(x), y, older=older).backward()
+        steps.append(net.centres.grad.clone())
+    assert steps[0][0].abs().max() > 0.1
+    torch.testing.assert_close(steps[1], torch.tensor([3, 0, 0, 0, 0, 1])[:, None] * steps[0])
 
 
 def test_balanced_takes_labels_in_turn_and_refills(chapter):
