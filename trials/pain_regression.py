@@ -54,9 +54,7 @@ MAIN = (
     "released centres",
 )
 LASTING = ("smooth", "smooth+center", "l1+center", "l1+center+balanced")
-STARTS = ("scratch", "identity", "permuted identity", "early layers", "landmarks", "expression")
-#: On the verification network, all layers learn.
-TUNED = ("smooth", "released centres", "l1", "l1+center")
+STARTS = ("scratch", "identity", "permuted identity", "expression", "early layers", "landmarks")
 
 
 def sgd(parameters: list, lr: float) -> torch.optim.SGD:
@@ -220,7 +218,7 @@ def started(finished: Mapping[str, Stored]) -> list[dict]:
     found = chosen(finished["start rates"])
     same = {"arm": "smooth+center", "epochs": 2 * EPOCHS, "start": "identity"}
     (lr,) = (one["lr"] for one in found if one == {**one, **same})
-    return [*found, {**same, "lr": lr, "arm": "shuffled levels"}]
+    return [{**same, "lr": lr, "arm": "shuffled levels"}, *found]
 
 
 def start_rates() -> list[dict]:
@@ -231,16 +229,18 @@ def start_rates() -> list[dict]:
     lr, low, high = [0.02, 0.05, 0.12], [0.008], [0.3]
     short, long = [2 * EPOCHS], [4 * EPOCHS]
     return [
-        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS),
-        *grid(arm=TUNED, lr=lr, epochs=short, start=["identity"]),
-        *grid(arm=["smooth+center"], lr=lr, epochs=long, start=["scratch", "identity"]),
-        *grid(arm=["smooth"], lr=lr, epochs=long, start=["identity"]),
+        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[:4]),
+        *grid(arm=["smooth"], lr=lr, epochs=short, start=["identity"]),
         *grid(
             arm=["smooth+center"],
             lr=[0.004, 0.008, 0.016],
             epochs=short,
             start=["imagenet"],
         ),
+        *grid(arm=["smooth+center"], lr=lr, epochs=long, start=STARTS[:2]),
+        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[4:]),
+        *grid(arm=["l1", "l1+center", "released centres"], lr=lr, epochs=short, start=STARTS[1:2]),
+        *grid(arm=["smooth"], lr=lr, epochs=long, start=["identity"]),
         *grid(
             arm=["smooth+center"],
             lr=high,
@@ -274,15 +274,6 @@ TRIALS = [
         seeds=[110, 111],
         choose=("lr",),
     ),
-    Trial("starts", "Which start helps?", judge_five, SIX + EACH, started, seeds=range(100, 105)),
-    Trial(
-        "verification",
-        "Can a start tell people apart?",
-        verify,
-        (Quantity("eer", "%", ".1f", "lower"),),
-        grid(arm=STARTS[:3]),
-        seeds=range(100, 105),
-    ),
     Trial(
         "rates",
         "Which rate suits each arm?",
@@ -307,6 +298,15 @@ TRIALS = [
         judge_five,
         SIX + EACH,
         partial(best, LASTING, 4 * EPOCHS),
+        seeds=range(100, 105),
+    ),
+    Trial("starts", "Which start helps?", judge_five, SIX + EACH, started, seeds=range(100, 105)),
+    Trial(
+        "verification",
+        "Can a start tell people apart?",
+        verify,
+        (Quantity("eer", "%", ".1f", "lower"),),
+        grid(arm=STARTS[:3]),
         seeds=range(100, 105),
     ),
 ]
