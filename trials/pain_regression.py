@@ -54,7 +54,7 @@ MAIN = (
     "released centres",
 )
 LASTING = ("smooth", "smooth+center", "l1+center", "l1+center+balanced")
-STARTS = ("scratch", "identity", "permuted identity", "expression", "early layers", "landmarks")
+STARTS = ("scratch", "identity", "expression", "early layers", "permuted identity", "landmarks")
 
 
 def sgd(parameters: list, lr: float) -> torch.optim.SGD:
@@ -194,8 +194,9 @@ def verify(seed: int, arm: str) -> dict[str, float]:
     """Equal error rate of a start, by cosines, on 480 images of 60 people it has not seen."""
     drawn = faces(60, 8, 32, 10_000 + seed, first=500, pose=0.7, place=0.0, expression=2.0, noise=6)
     torch.manual_seed(seed)
+    net = begin(arm, seed).eval()
     with torch.no_grad():
-        z = F.normalize(begin(arm, seed).eval()(torch.from_numpy((255 * drawn.x - 128) / 128)))
+        z = F.normalize(net(torch.from_numpy((255 * drawn.x - 128) / 128)))
     return {"eer": 100 * eer((z @ z.T).numpy(), drawn.identity)}
 
 
@@ -214,23 +215,31 @@ def misses(finished: Mapping[str, Stored]) -> list[dict]:
 
 
 def started(finished: Mapping[str, Stored]) -> list[dict]:
-    """Every start and arm at its best rate, and levels shuffled at the rate of the center loss."""
-    found = chosen(finished["start rates"])
+    """Starts and arms at their best rates, and levels shuffled at the rate of the center loss."""
+    found = [one for one in chosen(finished["start rates"]) if judged(**one)]
     same = {"arm": "smooth+center", "epochs": 2 * EPOCHS, "start": "identity"}
     (lr,) = (one["lr"] for one in found if one == {**one, **same})
     return [{**same, "lr": lr, "arm": "shuffled levels"}, *found]
 
 
+def judged(arm: str, start: str, epochs: int, **rest: float) -> bool:
+    """Whether a start or arm that was tuned is judged as well: time did not allow for all."""
+    starts = ("scratch", "identity", "expression", "early layers", "imagenet")
+    wanted = arm == "smooth" or (arm == "smooth+center" and start in starts)
+    return wanted and epochs == 2 * EPOCHS
+
+
 def start_rates() -> list[dict]:
     """Starts with center loss, arms on the identity start, twice the length, frozen features.
 
-    Whoever was best at an end of the three rates gets one more beyond it.
+    Whoever was best at an end of the three rates gets one more beyond it; with the people permuted
+    a run diverges there.
     """
     lr, low, high = [0.02, 0.05, 0.12], [0.008], [0.3]
     short, long = [2 * EPOCHS], [4 * EPOCHS]
     return [
-        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[:4]),
         *grid(arm=["smooth"], lr=lr, epochs=short, start=["identity"]),
+        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[:2]),
         *grid(
             arm=["smooth+center"],
             lr=[0.004, 0.008, 0.016],
@@ -238,14 +247,14 @@ def start_rates() -> list[dict]:
             start=["imagenet"],
         ),
         *grid(arm=["smooth+center"], lr=lr, epochs=long, start=STARTS[:2]),
-        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[4:]),
+        *grid(arm=["smooth+center"], lr=lr, epochs=short, start=STARTS[2:]),
         *grid(arm=["l1", "l1+center", "released centres"], lr=lr, epochs=short, start=STARTS[1:2]),
         *grid(arm=["smooth"], lr=lr, epochs=long, start=["identity"]),
         *grid(
             arm=["smooth+center"],
             lr=high,
             epochs=short,
-            start=["scratch", "permuted identity", "early layers"],
+            start=["scratch", "early layers"],
         ),
         *grid(arm=["released centres"], lr=high, epochs=short, start=["identity"]),
         *grid(arm=["smooth+center"], lr=low, epochs=short, start=["identity", "landmarks"]),
@@ -300,15 +309,15 @@ TRIALS = [
         partial(best, LASTING, 4 * EPOCHS),
         seeds=range(100, 105),
     ),
-    Trial("starts", "Which start helps?", judge_five, SIX + EACH, started, seeds=range(100, 105)),
     Trial(
         "verification",
         "Can a start tell people apart?",
         verify,
         (Quantity("eer", "%", ".1f", "lower"),),
-        grid(arm=STARTS[:3]),
+        grid(arm=STARTS[:2]),
         seeds=range(100, 105),
     ),
+    Trial("starts", "Which start helps?", judge_five, SIX + EACH, started, seeds=range(100, 105)),
 ]
 
 if __name__ == "__main__":
