@@ -216,17 +216,11 @@ def misses(finished: Mapping[str, Stored]) -> list[dict]:
 
 def started(finished: Mapping[str, Stored]) -> list[dict]:
     """Starts and arms at their best rates, and levels shuffled at the rate of the center loss."""
-    found = [one for one in chosen(finished["start rates"]) if judged(**one)]
+    tuned = chosen(finished["start rates"])
+    found = [one for one in tuned if one["arm"] != "released centres"]  # no time for it
     same = {"arm": "smooth+center", "epochs": 2 * EPOCHS, "start": "identity"}
     (lr,) = (one["lr"] for one in found if one == {**one, **same})
     return [{**same, "lr": lr, "arm": "shuffled levels"}, *found]
-
-
-def judged(arm: str, start: str, epochs: int, **rest: float) -> bool:
-    """Whether a start or arm that was tuned is judged as well: time did not allow for all."""
-    starts = ("scratch", "identity", "expression", "early layers", "imagenet")
-    wanted = arm == "smooth" or (arm == "smooth+center" and start in starts)
-    return wanted and epochs == 2 * EPOCHS
 
 
 def start_rates() -> list[dict]:
