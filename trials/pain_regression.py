@@ -217,7 +217,7 @@ def misses(finished: Mapping[str, Stored]) -> list[dict]:
 def started(finished: Mapping[str, Stored]) -> list[dict]:
     """Starts and arms at their best rates, and levels shuffled at the rate of the center loss."""
     tuned = chosen(finished["start rates"])
-    found = [one for one in tuned if one["arm"] != "released centres"]  # no time for it
+    found = [one for one in tuned if one["arm"] != "released centres"]  # tuned, not judged
     same = {"arm": "smooth+center", "epochs": 2 * EPOCHS, "start": "identity"}
     (lr,) = (one["lr"] for one in found if one == {**one, **same})
     return [{**same, "lr": lr, "arm": "shuffled levels"}, *found]
