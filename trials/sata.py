@@ -36,7 +36,6 @@ ARMS = {
 }
 PAIR = ("softmax", "TWIST, T = 0.1")
 RIVALS = ("TWIST, T = 0.3", "temperature 0.5")
-SPARSE = ("top 16", "sparsemax")
 RATES = (0.004, 0.008, 0.016)
 ENDS = (0.002, 0.032)
 
@@ -167,15 +166,17 @@ TRIALS = [
         "rates of rivals",
         partial(only, arm="TWIST, T = 0.3"),
     ),
-    tuning(
-        "rates of sparse rivals",
-        "Which rate suits top-k attention and sparsemax?",
-        tried(SPARSE),
-    ),
+    tuning("rates of sparse rivals", "Which rate suits top-k attention?", tried(("top 16",))),
     judging(
         "sparse rivals",
-        "How accurate are top-k attention and sparsemax after 60 epochs?",
+        "Is top-k attention more accurate than softmax after 60 epochs?",
         "rates of sparse rivals",
+    ),
+    tuning("rates of sparsemax", "Which rate suits sparsemax?", tried(("sparsemax",))),
+    judging(
+        "sparsemax",
+        "Is sparsemax more accurate than softmax after 60 epochs?",
+        "rates of sparsemax",
     ),
 ]
 
