@@ -38,9 +38,13 @@ LOSSES = {
 }
 #: Steps in years to which the second stage's rough age is rounded.
 STEPS = {"stage 2, 1 year": 1.0, "stage 2, 5 years": 5.0, "stage 2, 10 years": 10.0}
+FIVE = "stage 2, 5 years"
 UNROUNDED, AVERAGED, LONG = "stage 2, unrounded", "two averaged", "both, twice as long"
 LOUDER = "21 MSE"
+OTHER = 5000  # added to a seed for another initialisation and order
 ALONE = ("mean age", "ridge")
+#: Of the small ScaleDense: pixels of 16 mm, rates that rise before they fall, epochs.
+PIXELS, CYCLE, SHORT = (3, 12, 10), {"schedule": "onecycle"}, 10
 QUANTITIES = (
     Quantity("mae", "years", ".2f", better="lower"),
     Quantity("train", "years", ".2f", better="lower"),
@@ -97,6 +101,75 @@ def second_stage(
     net = tsan.light(x.shape[1] - 1, seed + 5000, rough=True)
     fit(net, seen[0], y, epochs=EPOCHS, seed=seed + 5000, **tsan.recipe(lr, **LOSSES["both"]))
     return predict(net, seen[0]), predict(net, seen[1])
+
+
+@cache
+def pixels(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training and test slices averaged over 2 x 2 pixels, and sex, as columns; training ages."""
+    tables = []
+    for group in cohort(seed):
+        x = nn.functional.avg_pool2d(torch.tensor(tsan.zscore(group.x)).float(), 2)
+        tables.append(torch.column_stack([x.flatten(1), torch.tensor(group.sex).float()]))
+    return *tables, torch.tensor(cohort(seed)[0].age).float()
+
+
+def fit_dense(
+    seed: int, tables: tuple[torch.Tensor, ...], loss: str, lr: float, epochs: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages from a small ScaleDense in two dimensions: 8 filters, 2 dense layers, 72 features.
+
+    seed: of initialisation and batches. tables: training and test subjects, columns of pixels, sex
+    and, for a second stage, rough age; training ages.
+    """
+    x, x_test, y = tables
+    rough = x.shape[1] > np.prod(PIXELS) + 1
+    torch.manual_seed(seed)
+    scales = tsan.ScaleDense(8, 2, dim=2, channels=3, reduction=4, stem=(3, 1, 1, 1))
+    trunk = nn.Sequential(nn.Unflatten(1, PIXELS), scales)
+    unit = (0.0, 5.0) if rough else (55.0, 20.0)
+    net = tsan.Columns(tsan.initialised(tsan.BrainAge(trunk, scales.width, rough, unit)))
+    net = net.to(memory_format=torch.channels_last)  # faster
+    recipe = tsan.recipe(lr, **LOSSES[loss])
+    adam = recipe.pop("optimizer")
+    options = {**recipe, **CYCLE, "optimizer": lambda p, lr: adam(p, lr=lr, fused=True)}
+    fit(net, x, y, epochs=epochs, seed=seed, **options)
+    return predict(net, x), predict(net, x_test)
+
+
+@cache
+def dense_stage(
+    seed: int, loss: str, lr: float, epochs: int = SHORT, other: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages of training and test subjects from one stage; `other`: another initialisation."""
+    return fit_dense(seed + other, pixels(seed), loss, lr, epochs)
+
+
+def dense(seed: int, arm: str, lr: float, **setting: float) -> dict[str, float]:
+    """A small ScaleDense with the loss of its arm, or what stands on one with the released losses.
+
+    setting: epochs; first_lr, the rate of the first stage. A network whose ReLU on the age has died
+    answers 0 years for everybody, so there are no correlations here.
+    """
+    ages = (
+        above(seed, arm, lr, **setting)
+        if "first_lr" in setting
+        else dense_stage(seed, arm, lr, int(setting.get("epochs", SHORT)))
+    )
+    return {name: judged(seed, ages)[name] for name in ("mae", "train")}
+
+
+def above(seed: int, arm: str, lr: float, first_lr: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ages from a second stage behind a first one, or from two first ones averaged."""
+    first = dense_stage(seed, "both", first_lr)
+    if arm == AVERAGED:
+        other = dense_stage(seed, "both", lr, other=OTHER)
+        return tuple((a + b) / 2 for a, b in zip(first, other, strict=True))
+    *tables, y = pixels(seed)
+    seen = [
+        torch.column_stack([table, tsan.discretize(age, STEPS[arm])])
+        for table, age in zip(tables, first, strict=True)
+    ]
+    return fit_dense(seed + OTHER, (*seen, y), "both", lr, SHORT)
 
 
 def ridge(seed: int, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -188,7 +261,28 @@ def cascade_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def dense_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
+    """Both losses, and what stands on the released ones, each at its tuned rate."""
+    rate, second = best(done, "dense-rates", "lr"), best(done, "dense-second", "lr")
+    above = {FIVE: second[FIVE], AVERAGED: rate["both"]}
+    return [
+        *({"arm": arm, "lr": rate[arm]} for arm in ("MSE", "both")),
+        *({"arm": arm, "lr": above[arm], "first_lr": rate["both"]} for arm in above),
+    ]
+
+
+def long_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
+    """Once and twice the length, at the rates that were tuned for the former."""
+    rate = best(done, "dense-rates", "lr")
+    return [
+        {"arm": arm, "lr": rate[arm], "epochs": epochs}
+        for arm in ("MSE", "both")
+        for epochs in (SHORT, 2 * SHORT)
+    ]
+
+
 SEEDS = range(110, 116)
+DENSE_SEEDS = range(110, 115)
 TRIALS = [
     Trial(
         "penalty",
@@ -240,6 +334,44 @@ TRIALS = [
         QUANTITIES,
         lambda done: grid(arm=[LOUDER], lr=[best(done, "rates", "lr")[LOUDER]]),
         SEEDS,
+    ),
+    Trial(
+        "dense-rates",
+        "Which peak rate suits a small ScaleDense with each loss (10 epochs)?",
+        dense,
+        QUANTITIES[:2],
+        grid(arm=["MSE", "both"], lr=[0.004, 0.008, 0.016, 0.032]) + grid(arm=["both"], lr=[0.064]),
+        seeds=(100,),
+        choose=("lr",),
+    ),
+    Trial(
+        "dense-second",
+        "Which peak rate suits its second stage (10 epochs)?",
+        dense,
+        QUANTITIES[:2],
+        lambda done: grid(
+            arm=[FIVE],
+            lr=[0.001, 0.004, 0.016],
+            first_lr=[best(done, "dense-rates", "lr")["both"]],
+        ),
+        seeds=(100,),
+        choose=("lr",),
+    ),
+    Trial(
+        "dense",
+        "Do ranking losses and a second stage help a small ScaleDense (10 epochs each)?",
+        dense,
+        QUANTITIES[:2],
+        dense_settings,
+        DENSE_SEEDS,
+    ),
+    Trial(
+        "dense-length",
+        "Is a small ScaleDense at its plateau?",
+        dense,
+        QUANTITIES[:2],
+        long_settings,
+        seeds=(100,),
     ),
 ]
 
