@@ -373,6 +373,14 @@ TRIALS = [
         long_settings,
         seeds=(100,),
     ),
+    Trial(
+        "dense-longer",
+        "Which of its losses is better after 20 epochs, at the rates for 10?",
+        dense,
+        QUANTITIES[:2],
+        lambda done: [s for s in long_settings(done) if s["epochs"] > SHORT],
+        DENSE_SEEDS,
+    ),
 ]
 
 if __name__ == "__main__":
