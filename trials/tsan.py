@@ -172,6 +172,22 @@ def above(seed: int, arm: str, lr: float, first_lr: float) -> tuple[torch.Tensor
     return fit_dense(seed + OTHER, (*seen, y), "both", lr, SHORT)
 
 
+def above_longer(seed: int, arm: str, lr: float, first_lr: float, epochs: int) -> dict[str, float]:
+    """What stands on first stages with the released losses, all of them of another length."""
+    first = dense_stage(seed, "both", first_lr, epochs)
+    if arm == AVERAGED:
+        other = dense_stage(seed, "both", lr, epochs, OTHER)
+        ages = tuple((a + b) / 2 for a, b in zip(first, other, strict=True))
+    else:
+        *tables, y = pixels(seed)
+        seen = [
+            torch.column_stack([table, tsan.discretize(age, STEPS[arm])])
+            for table, age in zip(tables, first, strict=True)
+        ]
+        ages = fit_dense(seed + OTHER, (*seen, y), "both", lr, epochs)
+    return {name: judged(seed, ages)[name] for name in ("mae", "train")}
+
+
 def ridge(seed: int, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Ages from ridge regression on all voxels and sex."""
     known, unknown = cohort(seed)
@@ -281,6 +297,11 @@ def long_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def above_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
+    """The second stage at twice the length."""
+    return [{**s, "epochs": 2 * SHORT} for s in dense_settings(done) if s["arm"] == FIVE]
+
+
 SEEDS = range(110, 116)
 DENSE_SEEDS = range(110, 115)
 TRIALS = [
@@ -379,6 +400,14 @@ TRIALS = [
         dense,
         QUANTITIES[:2],
         lambda done: [s for s in long_settings(done) if s["epochs"] > SHORT],
+        DENSE_SEEDS,
+    ),
+    Trial(
+        "dense-above",
+        "How does a second stage do (20 epochs each, at the rates for 10)?",
+        above_longer,
+        QUANTITIES[:2],
+        above_settings,
         DENSE_SEEDS,
     ),
 ]
