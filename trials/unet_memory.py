@@ -5,14 +5,16 @@
 Every seed has its own start, crops of the training photographs, noise and order. Each network is
 measured on the same crops of six other photographs, also with what waits rounded to few bits. All
 arms are tuned over 250 steps. The two that decide, all skips and UNet-- at the scale that was best,
-are judged after 500 and 1000 steps; rates near theirs are tried over 1000 steps, too.
+are judged after 500 and 1000 steps at rates that suit 250. Then they are tuned over 1000 steps, on
+two seeds, and judged after 1000. All arms that hold a fifteenth are judged after 250: four scales,
+blocks in the IEM, and two rivals without aggregation.
 """
 
 import repro  # first: caps threads and instruction set
 
 # isort: split
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -28,7 +30,11 @@ BRIDGES = {
     "no skips": chapter.NoSkips,
     "one channel of the first skip": chapter.Squeezed,
 }
-RATES, LOWER, NEAR = (9e-3, 27e-3), 3e-3, (5e-3, 9e-3, 15e-3)
+MORE = {
+    "UNet--, t = 2, blocks": partial(chapter.Aggregated, t=2, enhance=True),
+    "each skip by itself": chapter.Apart,
+}
+RATES, LOWER, NEAR, HIGHER = (9e-3, 27e-3), 3e-3, (5e-3, 9e-3, 15e-3), 27e-3
 BITS = (None, 8, 4, 2)
 
 
@@ -50,6 +56,12 @@ def measure(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
     for bits, rows in found.items():
         measured |= {f"{name}{bits}": psnr for name, psnr in zip(TEST, rows[:, 0], strict=True)}
     return measured
+
+
+def measure_more(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
+    """As `measure`, for arms that came later; runs of the others stay valid."""
+    BRIDGES.update(MORE)
+    return measure(seed, arm, lr, steps)
 
 
 def score(finished: Mapping[str, Stored], setting: dict) -> float:
@@ -81,11 +93,58 @@ def judged(finished: Mapping[str, Stored], steps: int) -> list[dict]:
     return [max(pair, key=partial(score, finished)) | {"steps": steps} for pair in pairs]
 
 
+def higher(finished: Mapping[str, Stored]) -> list[dict]:
+    """The deciding arms over 1000 steps, past the end of the grid."""
+    return [one | {"lr": HIGHER, "steps": 1000} for one in deciding(finished)]
+
+
+def at_the_end(finished: Mapping[str, Stored]) -> list[dict]:
+    """The arms whose best mean over two seeds is the lowest rate tried, at a still lower one."""
+    best = tuned(finished, DECIDING[:3])
+    return [one | {"lr": LOWER} for one in best if one["lr"] == min(NEAR)]
+
+
+def by_arm(
+    finished: Mapping[str, Stored], names: Sequence[str]
+) -> dict[str, dict[float, list[float]]]:
+    """PSNR in dB of some trials: by arm and rate, one for each seed."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for run in (run for name in names for run in finished[name]["runs"]):
+        setting, psnr = run["settings"], run["measured"]["psnr"]
+        found.setdefault(setting["arm"], {}).setdefault(setting["lr"], []).append(psnr)
+    return found
+
+
+def best_two(finished: Mapping[str, Stored], names: Sequence[str]) -> list[dict]:
+    """The two best rates of each arm of some trials with one seed, over 1000 steps."""
+    return [
+        {"arm": arm, "lr": lr, "steps": 1000}
+        for arm, tried in by_arm(finished, names).items()
+        for lr in sorted(sorted(tried, key=tried.__getitem__)[-2:])
+    ]
+
+
+def tuned(finished: Mapping[str, Stored], names: Sequence[str]) -> list[dict]:
+    """Each arm of some trials over 1000 steps, at the best mean of the rates tried on two seeds."""
+    settings = []
+    for arm, tried in by_arm(finished, names).items():
+        twice = {lr: sum(psnr) for lr, psnr in tried.items() if len(psnr) == 2}
+        settings.append({"arm": arm, "lr": max(twice, key=twice.__getitem__), "steps": 1000})
+    return settings
+
+
+def scales(finished: Mapping[str, Stored]) -> list[dict]:
+    """All that hold a fifteenth, each at its better rate over 250 steps, the best first."""
+    best = [one for one in chosen(finished["rates"]) if one["arm"] not in ("all skips", "no skips")]
+    return sorted(best, key=partial(score, finished), reverse=True)
+
+
 QUANTITIES = (
     *(Quantity(f"psnr{label(bits)}", "dB", ".2f") for bits in BITS),
     Quantity("ssim", "", ".3f"),
     *(Quantity(f"{name}{label(bits)}", "dB", ".2f") for bits in BITS for name in TEST),
 )
+DECIDING = tuple(f"rates, 1000 steps{name}" for name in ("", ", higher", ", again", ", lower"))
 TRIALS = [
     Trial(
         "rates",
@@ -126,6 +185,71 @@ TRIALS = [
             500: "How good are the deciding arms after 500 steps, at the rates that suit 250?",
             1000: "And after 1000 steps?",
         }.items()
+    ),
+    Trial(
+        "rates, 1000 steps, higher",
+        "Does a still higher rate suit 1000 steps?",
+        measure,
+        QUANTITIES,
+        higher,
+        seeds=[100],
+    ),
+    Trial(
+        "rates, 1000 steps, again",
+        "Which of the two best rates suits 1000 steps, on another seed?",
+        measure,
+        QUANTITIES,
+        partial(best_two, names=DECIDING[:2]),
+        seeds=[101],
+    ),
+    Trial(
+        "rates, 1000 steps, lower",
+        "Where the lowest rate was best: does a still lower one suit 1000 steps?",
+        measure,
+        QUANTITIES,
+        at_the_end,
+        seeds=[100, 101],
+    ),
+    Trial(
+        "tuned, 1000 steps",
+        "How good are the deciding arms after 1000 steps, at the rates that suit these?",
+        measure,
+        QUANTITIES,
+        partial(tuned, names=DECIDING),
+        seeds=range(120, 123),
+    ),
+    Trial(
+        "scales",
+        "How good is each arm that holds a fifteenth, after 250 steps?",
+        measure,
+        QUANTITIES,
+        scales,
+        seeds=range(120, 123),
+    ),
+    Trial(
+        "rates, more",
+        "Which rate suits the rivals over 250 steps?",
+        measure_more,
+        QUANTITIES,
+        grid(arm=list(MORE), lr=RATES, steps=[250]),
+        seeds=[100],
+        choose=("lr",),
+    ),
+    Trial(
+        "more",
+        "How good are the rivals after 250 steps?",
+        measure_more,
+        QUANTITIES,
+        lambda finished: chosen(finished["rates, more"]),
+        seeds=range(120, 123),
+    ),
+    Trial(
+        "rates, more, lower",
+        "Does a still lower rate suit the rivals?",
+        measure_more,
+        QUANTITIES,
+        grid(arm=list(MORE), lr=[LOWER], steps=[250]),
+        seeds=[100],
     ),
 ]
 

@@ -275,6 +275,31 @@ def test_rivals(chapter):
     assert [len(list(b.parameters())) for b in chapter.Squeezed().squeeze] == [2, 0, 0, 0]
 
 
+@pytest.mark.parametrize("C", [8, 16])
+def test_each_map_by_itself_holds_a_quarter_of_what_z_would(chapter, C):
+    skips, bridge, waiting = maps(C, 4), shaken(chapter.Apart(C)), []
+    for n, E in enumerate(skips):
+        waiting = bridge.put(waiting, n, E)
+    assert [4 * kept.numel() for kept in waiting] == 4 * [skips[-1].numel()]
+    kept = list(waiting)
+    by_hand = F.pixel_unshuffle(skips[0], 2)
+    assert torch.equal(kept[0], bridge.squeeze[0](by_hand))
+    taken = [bridge.take(waiting, n) for n in (3, 2, 1, 0)][::-1]
+    assert [t.shape for t in taken] == [E.shape for E in skips]
+    assert torch.equal(taken[0], F.pixel_shuffle(bridge.expand[0](kept[0]), 2))
+    for n in (1, 2, 3):
+        assert torch.equal(taken[n], bridge.expand[n](bridge.squeeze[n](skips[n])))
+    assert waiting == []
+    assert [e.out_channels for e in bridge.expand] == [4 * C, 2 * C, 4 * C, 8 * C]
+    assert chapter.UNet(chapter.Apart())(torch.zeros(1, 1, 16, 16)).shape == (1, 1, 16, 16)
+
+
+@pytest.mark.parametrize("C", [4, 12])
+def test_each_map_by_itself_refuses_other_widths(chapter, C):
+    with pytest.raises(ValueError, match=f"expected C a multiple of 8, got {C}"):
+        chapter.Apart(C)
+
+
 def test_without_skips_the_decoder_sees_the_middle_alone(chapter):
     net = shaken(chapter.UNet(chapter.NoSkips(), 2, (1,)))
     x = torch.randn(1, 1, 4, 6, dtype=torch.float64)
