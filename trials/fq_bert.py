@@ -1,0 +1,182 @@
+"""Four-bit weights with and without fine-tuning, and fewer bits; syntheses of the multiplier.
+
+    make trials CH=fq_bert
+
+Each seed draws other words, other sentences, another head and another order. Rates are chosen on
+seeds that judge nothing. The embeddings stay as they are: they are no part of the encoder.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from amaranth.hdl import Const
+from torch import Tensor, nn
+
+from press.trials import Quantity, Trial, grid, main
+from repro import trials
+from repro.hardware import rtl
+from repro.pretrained.minilm import encode, minilm, tokenizer
+from repro.training import accuracy, fit
+
+fq = repro.chapter("fq_bert")
+DEPTH, EPOCHS, MORE = 2, 8, 6
+NETLISTS = (1, 4)  # stored, to be simulated by the chapter
+RATES = [0.0001, 0.0003, 0.001]
+HIGHER = [0.003]  # where the best of the three stands at the end
+ARMS = {
+    "float": fq.FLOAT,
+    "8 bits": fq.Spec(8),
+    "4 bits": fq.Spec(4),
+    "3 bits": fq.Spec(3),
+    "2 bits": fq.Spec(2),
+    "4 bits, MAX": fq.Spec(4, clip=False),
+    "3 bits, MAX": fq.Spec(3, clip=False),
+    "2 bits, MAX": fq.Spec(2, clip=False),
+    "4 bits, rows": fq.Spec(4, clip=False, rows=True),
+    "4 bits, no extras": fq.Spec(4, scales=False, softmax=False, norm=False),
+}
+TUNED = ["float", "4 bits", "3 bits", "2 bits", "4 bits, MAX"]
+
+
+@cache
+def task(seed: int) -> tuple[Tensor, ...]:
+    """Embedded sentences and labels, to learn from and to test on."""
+    net, splitter, parts = minilm(), tokenizer(), []
+    for texts, labels in fq.sentences(seed):
+        parts += [fq.embedded(net, *encode(texts, splitter=splitter)), torch.tensor(labels)]
+    return tuple(parts)
+
+
+@cache
+def start(seed: int, lr: float) -> tuple[nn.ModuleList, nn.Linear, float]:
+    """Layers and head after training in float, and their accuracy."""
+    x, y, x_test, y_test = task(seed)
+    torch.manual_seed(seed)
+    layers, head = minilm().layers[:DEPTH], nn.Linear(x.shape[-1] - 1, 2)
+    net = fq.Classifier(layers, head, fq.FLOAT)
+    fit(net, x, y, epochs=EPOCHS, lr=lr, seed=seed, batch_size=16)
+    return layers, head, accuracy(net, x_test, y_test)
+
+
+def first(seed: int, arm: str, lr: float) -> dict[str, float]:
+    """Train in float; accuracy in %."""
+    return {"accuracy": 100 * start(seed, lr)[2]}
+
+
+def trained(seed: int, arm: str, lr: float, epochs: int, start_lr: float) -> dict[str, float]:
+    """Quantize a network trained in float, and fine-tune it with its quantizers.
+
+    Args:
+        seed: of words, sentences, head and order.
+        arm: one of `ARMS`.
+        lr: peak rate of the fine-tuning.
+        epochs: of it, each of 10 steps; 0 for none.
+        start_lr: peak rate of the training in float.
+
+    Returns:
+        `accuracy` and `before` fine-tuning, in %; `loss`: mean of the last epoch, in nats.
+    """
+    x, y, x_test, y_test = task(seed)
+    net = fq.calibrated(*start(seed, start_lr)[:2], ARMS[arm], x)
+    before = accuracy(net, x_test, y_test)
+    history = fit(net, x, y, epochs=epochs, lr=lr, seed=seed + 1000, batch_size=16)
+    after = accuracy(net, x_test, y_test)
+    return {"accuracy": 100 * after, "before": 100 * before, "loss": [0.0, *history.loss][-1]}
+
+
+def gates(seed: int, arm: str, m: int, wide: str) -> dict[str, float]:
+    """Synthesize the bit-split multipliers and store their netlist; `seed` changes nothing.
+
+    Args:
+        seed: not used.
+        arm: "type A" or "type B".
+        m: weights of 8 bits at once; there are 2m multipliers.
+        wide: "both" for weights of 4 and of 8 bits, "never" for 4 alone: nothing to shift.
+
+    Returns:
+        Gates of two inputs and inverters; how many of them lie on the longest way.
+    """
+    design = fq.Bim(m, late=arm == "type A")
+    inputs = [design.a, design.w, design.unsigned]
+    if wide == "both":
+        inputs.append(design.wide)
+    else:
+        design.wide = Const(0)
+    netlist = rtl.synthesize(design, inputs, [design.y])
+    if wide == "both" and m in NETLISTS:
+        rtl.store("fq_bert", f"{arm}, m = {m}", netlist)
+    return {"gates": sum(netlist.cells.values()), "depth": netlist.depth}
+
+
+def start_rate(finished: Mapping[str, Any]) -> float:
+    """The best rate in float."""
+    return trials.chosen(finished["float"])[0]["lr"]
+
+
+def judged(finished: Mapping[str, Any], arms: list[str], epochs: int) -> list[dict[str, Any]]:
+    """Arms at their best rates; one that was not tuned takes the rate of 4 bits."""
+    best = {one["arm"]: one["lr"] for one in trials.chosen(finished["rates"])}
+    made = [grid(arm=[arm], lr=[best.get(arm, best["4 bits"])], epochs=[epochs]) for arm in arms]
+    return [{**one, "start_lr": start_rate(finished)} for part in made for one in part]
+
+
+ACCURACY, BEFORE = Quantity("accuracy", "%", ".1f"), Quantity("before", "%", ".1f")
+QUANTITIES = (ACCURACY, BEFORE, Quantity("loss", "nats", ".3f", better="lower"))
+TUNE, JUDGE = range(100, 102), range(102, 107)
+
+
+def fine_tuned(name: str, question: str, arms: list[str], epochs: int = MORE) -> Trial:
+    """A trial that judges arms at their best rates."""
+    return Trial(
+        name,
+        question,
+        trained,
+        QUANTITIES,
+        lambda finished: judged(finished, arms, epochs),
+        JUDGE,
+    )
+
+
+TRIALS = [
+    Trial(
+        "float",
+        "Which rate suits the training in float?",
+        first,
+        (ACCURACY,),
+        grid(arm=["float"], lr=RATES),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "rates",
+        "Which rate suits the fine-tuning of each arm?",
+        trained,
+        QUANTITIES,
+        lambda finished: [
+            one
+            for arms, rates in ((TUNED, RATES), (TUNED[2:4], HIGHER))
+            for one in grid(arm=arms, lr=rates, epochs=[MORE], start_lr=[start_rate(finished)])
+        ],
+        TUNE[:1],
+        ("lr",),
+    ),
+    fine_tuned("judged", "How accurate is each arm before and after 6 epochs?", TUNED),
+    Trial(
+        "gates",
+        "How many gates do the two types of bit-split multipliers take?",
+        gates,
+        (Quantity("gates", "", ".0f", "lower"), Quantity("depth", "gates", ".0f", "lower")),
+        grid(arm=["type A", "type B"], m=[1, 2, 4], wide=["both", "never"]),
+        TUNE[:1],
+    ),
+    fine_tuned("rows", "What does a scale for each row do without training?", ["4 bits, rows"], 0),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
