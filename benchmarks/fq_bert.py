@@ -73,8 +73,8 @@ def main():
         times, sizes = by_tokens()
     report(
         "fq_bert",
-        "Six layers of MiniLM on sentences, one thread: float32 in PyTorch, dynamic 8-bit maps, "
-        "and the encoder in integers alone in NumPy. Measured once, on a busy machine.",
+        "Six layers of MiniLM on sentences, one thread: float32 in PyTorch, its dynamic 8-bit "
+        "maps, and the encoder in integers alone in NumPy. Measured once, on a busy machine.",
         [
             Table(
                 "Time relative to float32 (ratios), by number of tokens",
