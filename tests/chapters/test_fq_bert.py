@@ -105,6 +105,21 @@ def test_a_wire_follows_the_mean_of_the_largest_values(fq):
     assert fq.Act(fq.FLOAT)(x) is x
 
 
+def test_the_default_is_the_paper_and_nothing_is_quantized_in_float(fq):
+    assert fq.Spec() == (4, 8, True, True, True, True, False)
+    assert fq.FLOAT[:5] == (None, None, False, False, False)
+    assert fq.Act(fq.Spec()).decay == 0.9 and fq.Z == 10
+
+
+def test_scales_have_no_gradient_and_steps_follow_each_other(fq):
+    net, x = fq.Classifier(layers(6), nn.Linear(12, 2), fq.Spec()).train(), batch(6)
+    for _ in range(2):
+        net(x).sum().backward()
+    one = net.encoder.layers[0]
+    assert not any(t.requires_grad for t in (one.norm1.scale, one.maps["q"].scale))
+    assert not any(wire.most.requires_grad for wire in one.wires.values())
+
+
 def test_a_wire_refuses_what_it_cannot_do(fq):
     with pytest.raises(ValueError, match="run the network in train mode first"):
         _ = fq.Act(fq.Spec()).scale
@@ -300,6 +315,7 @@ def test_with_eight_bits_the_network_is_nearly_the_float_one(fq, extras):
 
 def test_calibration_copies_and_looks_at_batches_of_sixteen(fq):
     made, x = layers(5, 1), batch(5, N=40)
+    x[15, 0, 0] = 30.0  # the last row of the first batch
     net = fq.calibrated(made, nn.Linear(12, 2), fq.Spec(), x)
     assert not net.training
     expected = None
@@ -383,7 +399,7 @@ def test_tests_have_words_that_training_lacks(fq, seed):
     assert (len(learn), len(test)) == (160, 400) == (len(labels), len(test_labels))
     words = set(fq.GOOD) | set(fq.BAD)
     seen, new = (set(" ".join(part).split()) & words for part in (learn, test))
-    assert not seen & new and len(seen) == 16 and len(new) >= 36
+    assert not seen & new and len(seen) == 16 and len(new) == 38
     assert len(fq.GOOD) == len(fq.BAD) == 27 and not set(fq.GOOD) & set(fq.BAD)
     for text, label in zip(learn + test, labels + test_labels, strict=True):
         parts = text.split()
