@@ -74,7 +74,9 @@ def main():
     report(
         "fq_bert",
         "Six layers of MiniLM on sentences, one thread: float32 in PyTorch, its dynamic 8-bit "
-        "maps, and the encoder in integers alone in NumPy. Measured once, on a busy machine.",
+        "maps, and the encoder in integers alone in NumPy. Measured once, on a busy machine. The "
+        "book's caps on MKL and vector instructions slow float32, but not PyTorch's 8-bit maps: "
+        "their ratio flatters them.",
         [
             Table(
                 "Time relative to float32 (ratios), by number of tokens",

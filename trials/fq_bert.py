@@ -131,7 +131,9 @@ QUANTITIES = (ACCURACY, BEFORE, Quantity("loss", "nats", ".3f", better="lower"))
 TUNE, JUDGE = range(100, 102), range(102, 107)
 
 
-def fine_tuned(name: str, question: str, arms: list[str], epochs: int = MORE) -> Trial:
+def fine_tuned(
+    name: str, question: str, arms: list[str], epochs: int = MORE, seeds: range = JUDGE
+) -> Trial:
     """A trial that judges arms at their best rates."""
     return Trial(
         name,
@@ -139,7 +141,7 @@ def fine_tuned(name: str, question: str, arms: list[str], epochs: int = MORE) ->
         trained,
         QUANTITIES,
         lambda finished: judged(finished, arms, epochs),
-        JUDGE,
+        seeds,
     )
 
 
@@ -176,6 +178,17 @@ TRIALS = [
         TUNE[:1],
     ),
     fine_tuned("rows", "What does a scale for each row do without training?", ["4 bits, rows"], 0),
+    fine_tuned("longer", "Does twice the length change the order?", TUNED[:2], 2 * MORE, JUDGE[:3]),
+    Trial(
+        "again",
+        "Would another seed choose other rates?",
+        trained,
+        QUANTITIES,
+        lambda finished: grid(
+            arm=TUNED[:2], lr=RATES + HIGHER, epochs=[MORE], start_lr=[start_rate(finished)]
+        ),
+        TUNE[1:],
+    ),
 ]
 
 if __name__ == "__main__":

@@ -259,6 +259,22 @@ def test_normalization_in_both_forms_is_that_of_fractions(fq):
     assert reference.round().tolist() == codes
 
 
+def test_normalization_refuses_what_64_bits_cannot_hold(fq):
+    norm = fq.Norm(nn.LayerNorm(384).double(), fq.Spec()).double()
+    norm.out.most = torch.tensor(3.0, dtype=torch.float64)
+    s = torch.tensor(200.0, dtype=torch.float64)
+    most = 0  # the largest factors that pass, with the worst of inputs
+    for apart in range(12):
+        try:
+            stored = fq.scaled(norm, s, s / 2**apart)
+        except ValueError as error:
+            assert "384 features at scales 200, " in str(error) and "overflow 64 bits" in str(error)
+            break
+        most = 127 * (stored.m_x + stored.m_o)
+        assert 384**2 * most**2 < 2**62
+    assert apart == 8 and most == 127 * 200 * 129
+
+
 def test_normalization_in_float_is_layer_norm(fq):
     torch.manual_seed(3)
     plain = nn.LayerNorm(6, eps=1e-12)
@@ -276,6 +292,15 @@ def test_without_quantizers_the_encoder_is_the_one_given(fq, seed):
         y = one.norm2(y + one.outer(F.gelu(one.inner(y))))
     expected = torch.stack([row[keep].mean(0) for row, keep in zip(y, mask, strict=True)])
     assert torch.allclose(net(x), expected, atol=1e-5)
+
+
+def kinds(stored):
+    """The kind of every number that a layer stores, as NumPy names it: "i" for integers."""
+    if isinstance(stored, dict):
+        stored = tuple(stored.values())
+    if not isinstance(stored, tuple):
+        return {np.asarray(stored).dtype.kind}
+    return set().union(*map(kinds, stored))
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -296,6 +321,7 @@ def test_the_integer_encoder_equals_the_quantized_one(fq, seed, bits):
             assert abs(stored["q"].w).max() == fq.top(bits)
             assert stored["gelu"].shape == (255,) and stored["exp"].shape == (256,)
             assert stored["exp"][0] == 255
+            assert kinds(stored) == {"i"}
     pooled = net(x.double())
     expected = [row[keep].mean(0) for row, keep in zip(y, mask, strict=True)]
     assert torch.allclose(pooled, torch.stack(expected))
