@@ -273,6 +273,14 @@ def test_normalization_refuses_what_64_bits_cannot_hold(fq):
         most = 127 * (stored.m_x + stored.m_o)
         assert 384**2 * most**2 < 2**62
     assert apart == 8 and most == 127 * 200 * 129
+    for features, fits in ((42_000, True), (43_000, False)):  # 127 * 400 * features and 2^31
+        wide = fq.Norm(nn.LayerNorm(features).double(), fq.Spec()).double()
+        wide.out.most = norm.out.most
+        if fits:
+            assert fq.scaled(wide, s, s).m_x == 200
+        else:
+            with pytest.raises(ValueError, match="overflow 64 bits"):
+                fq.scaled(wide, s, s)
 
 
 def test_normalization_in_float_is_layer_norm(fq):
