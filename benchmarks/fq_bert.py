@@ -74,7 +74,7 @@ def main():
     report(
         "fq_bert",
         "Six layers of MiniLM on sentences, one thread: float32 in PyTorch, its dynamic 8-bit "
-        "maps, and the encoder in integers alone in NumPy. Measured once, on a busy machine. The "
+        "maps, and the encoder in integers alone in NumPy. Measured once. The "
         "book's caps on MKL and vector instructions slow float32, but not PyTorch's 8-bit maps: "
         "their ratio flatters them.",
         [
