@@ -20,6 +20,7 @@ from press.trials import Quantity, Trial, grid, main
 from repro.data import cluttered_digits
 from repro.training import accuracy, fit, predict
 from repro.trials import Stored, chosen
+from repro.vision import window_tasks
 
 mixformer = repro.chapter("mixformer")
 IMAGES = 1000  # to learn from, and as many to be tested on
@@ -62,17 +63,17 @@ def distant(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     """Are the digits in the first and the last of four windows different?"""
     torch.manual_seed(seed)
     net = mixformer.Small(arm, K=2, patch=4)
-    train(net, *mixformer.distant(seed, "train", IMAGES), lr, epochs, seed)
-    return {"accuracy": 100 * accuracy(net, *mixformer.distant(seed, "test", IMAGES))}
+    train(net, *window_tasks.distant(seed, "train", IMAGES), lr, epochs, seed)
+    return {"accuracy": 100 * accuracy(net, *window_tasks.distant(seed, "test", IMAGES))}
 
 
 def anywhere(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     """Which of ten digits? One as large as a window, at 16 places."""
-    x, y, _ = mixformer.anywhere(seed, "train", IMAGES)
+    x, y, _ = window_tasks.anywhere(seed, "train", IMAGES)
     torch.manual_seed(seed)
     net = mixformer.Small(arm, K=10, patch=4)
     train(net, x, y, lr, epochs, seed)
-    x, y, place = mixformer.anywhere(seed, "test", IMAGES)
+    x, y, place = window_tasks.anywhere(seed, "test", IMAGES)
     right = (predict(net, x).argmax(1) == y).numpy()
     cut = (place % 3 != 0).sum(1)  # borders that run through the digit
     parts = {name: 100 * right[cut == k].mean() for k, name in enumerate(CUT)}

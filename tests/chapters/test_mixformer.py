@@ -268,43 +268,6 @@ def test_the_recursion_gives_the_fields_of_gradients(chapter, variant):
             assert np.array_equal(found[r, c], S)
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
-def test_distant_pairs_are_different_where_the_label_says_so(chapter, part):
-    x, y = chapter.distant(3, part, 40)
-    assert x.shape == (40, 1, 12, 48) and x.dtype == torch.float32 and set(y.tolist()) == {0, 1}
-    drawn, label = chapter.written(3, part)
-    known = {k: drawn[label == k] for k in (0, 1)}
-
-    def read(picture):
-        """Which of 0 and 1 has a digit that differs from the picture by the noise only."""
-        near = {k: np.abs(picture - d).max((1, 2)).min() for k, d in known.items()}
-        return min(near, key=near.get), min(near.values())
-
-    grey = (x[:, 0].numpy() + 1) * 64
-    for picture, answer in zip(grey, y.tolist(), strict=True):
-        (a, close), (b, also) = read(picture[:, :12]), read(picture[:, 36:])
-        assert close < 25.01 and also < 25.01 and int(a != b) == answer
-        assert np.abs(picture[:, 12:36]).max() < 25.01
-    assert torch.equal(x, chapter.distant(3, part, 40)[0])
-    moved, _ = chapter.distant(3, part, 4, 1, 2)
-    assert ((moved[:, 0, :, :12] + 1) * 64).abs().max() < 25.01
-
-
-def test_digits_lie_where_their_places_say(chapter):
-    x, y, place = chapter.anywhere(2, "test", 60)
-    assert x.shape == (60, 1, 24, 24) and place.min() == 0 and place.max() == 3
-    drawn, label = chapter.written(2, "test")
-    grey = (x[:, 0].numpy() + 1) * 64
-    for picture, answer, (r, c) in zip(grey, y.tolist(), place, strict=True):
-        inside = picture[4 * r : 4 * r + 12, 4 * c : 4 * c + 12]
-        assert np.abs(inside - drawn[label == answer]).max((1, 2)).min() < 25.01
-        outside = picture.copy()
-        outside[4 * r : 4 * r + 12, 4 * c : 4 * c + 12] = 0
-        assert np.abs(outside).max() < 25.01
-    train = chapter.written(2, "train")
-    assert len(train[1]) == 1297 and len(label) == 500 and drawn.max() == 255
-
-
 def test_degenerate_input_is_refused(chapter):
     mix = chapter.Mixing(16, 2, 2)
     for x in (torch.zeros(1, 0, 2, 16), torch.zeros(2, 2, 16), torch.zeros(1, 2, 2, 16).int()):
