@@ -1,4 +1,4 @@
-"""Parallel or sequential, and what do gates add? Small networks on three tasks made of digits.
+"""Parallel or sequential, and what do gates add? Small networks on two tasks made of digits.
 
     make trials CH=mixformer MISSING=1
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from press.trials import Quantity, Trial, grid, main
 from repro.data import cluttered_digits
-from repro.training import accuracy, fit, predict
+from repro.training import accuracy, fit
 from repro.trials import Stored, chosen
 from repro.vision import window_tasks
 
@@ -27,9 +27,10 @@ IMAGES = 1000  # to learn from, and as many to be tested on
 EPOCHS = 12  # in batches of 32: 384 steps
 RATES = (0.006, 0.012, 0.024)
 WIDER = (*RATES, 0.048)
-PLAIN = ("sequential", "parallel", "both", "SE", "channel")
+PLAIN = ("sequential", "parallel", "both")
+GATES = ("SE", "channel")
 DISTANT = ("sequential", "channel", "SE")
-ANYWHERE = ("window", "parallel", "shifted")
+LONGER = ("sequential", "parallel")
 
 
 def undecayed(model: nn.Module) -> list[dict]:
@@ -67,28 +68,23 @@ def distant(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return {"accuracy": 100 * accuracy(net, *window_tasks.distant(seed, "test", IMAGES))}
 
 
-def anywhere(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
-    """Which of ten digits? One as large as a window, at 16 places."""
-    x, y, _ = window_tasks.anywhere(seed, "train", IMAGES)
-    torch.manual_seed(seed)
-    net = mixformer.Small(arm, K=10, patch=4)
-    train(net, x, y, lr, epochs, seed)
-    x, y, place = window_tasks.anywhere(seed, "test", IMAGES)
-    right = (predict(net, x).argmax(1) == y).numpy()
-    cut = (place % 3 != 0).sum(1)  # borders that run through the digit
-    parts = {name: 100 * right[cut == k].mean() for k, name in enumerate(CUT)}
-    return {"accuracy": 100 * right.mean(), **parts}
-
-
-CUT = ("in one window", "in two windows", "in four windows")
 ACCURACY = Quantity("accuracy", "%", ".1f")
-BY_PLACE = (ACCURACY, *(Quantity(name, "%", ".1f") for name in CUT))
 TUNE, JUDGE = range(100, 102), range(102, 107)
 
 
 def best(rates: str, finished: Mapping[str, Stored]) -> list[dict]:
     """Every variant of a trial at its best rate."""
     return chosen(finished[rates])
+
+
+def around(finished: Mapping[str, Stored]) -> list[dict]:
+    """The variants that run twice as long, at the rate chosen for 12 epochs and at half of it."""
+    tuned = {setting["arm"]: setting for setting in chosen(finished["rates, plain"])}
+    return [
+        tuned[arm] | {"lr": rate, "epochs": 2 * EPOCHS}
+        for arm in LONGER
+        for rate in (tuned[arm]["lr"] / 2, tuned[arm]["lr"])
+    ]
 
 
 def pair(
@@ -99,19 +95,18 @@ def pair(
     epochs: int = EPOCHS,
     lrs: tuple[float, ...] = RATES,
     seeds: range = TUNE,
-    quantities: tuple[Quantity, ...] = (ACCURACY,),
 ) -> list[Trial]:
     """The trial that chooses the rates of a task, and the one that judges at the best of them."""
     rates, settings = f"rates, {name}", grid(arm=arms, lr=lrs, epochs=[epochs])
     tuning = f"Which rate suits each variant, task {name}?"
     return [
-        Trial(rates, tuning, measure, quantities, settings, seeds, ("lr",)),
-        Trial(name, question, measure, quantities, partial(best, rates), JUDGE),
+        Trial(rates, tuning, measure, (ACCURACY,), settings, seeds, ("lr",)),
+        Trial(name, question, measure, (ACCURACY,), partial(best, rates), JUDGE),
     ]
 
 
 TRIALS = [
-    *pair("plain", "Which variant classifies best after 12 epochs?", plain, PLAIN, lrs=WIDER),
+    *pair("plain", "Which design classifies best after 12 epochs?", plain, PLAIN, lrs=WIDER),
     *pair(
         "distant",
         "Which variant compares distant windows after 6 epochs?",
@@ -120,13 +115,23 @@ TRIALS = [
         epochs=6,
         seeds=TUNE[:1],
     ),
-    *pair(
-        "anywhere",
-        "Which variant reads digits across borders after 12 epochs?",
-        anywhere,
-        ANYWHERE,
-        seeds=TUNE[:1],
-        quantities=BY_PLACE,
+    *pair("gates", "What does a pooled gate add to 12 epochs of plain?", plain, GATES, lrs=WIDER),
+    Trial(
+        "rates, longer",
+        "Which rate suits two designs over 24 epochs, task plain?",
+        plain,
+        (ACCURACY,),
+        around,
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "longer",
+        "What does twice the length change, task plain?",
+        plain,
+        (ACCURACY,),
+        partial(best, "rates, longer"),
+        JUDGE,
     ),
 ]
 
