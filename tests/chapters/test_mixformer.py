@@ -117,6 +117,8 @@ def test_defaults_are_the_released_ones(chapter):
     assert [tuple(mix.channel[i].weight.shape[:2]) for i in (0, 3)] == [(4, 32), (16, 4)]
     assert [tuple(mix.spatial[i].weight.shape[:2]) for i in (0, 3)] == [(2, 16), (1, 2)]
     assert 0.01 < mix.attention.table.std() < 0.03
+    swin = chapter.WindowAttention(32, 2)
+    assert swin.w == 7 and swin.shift == 0 and chapter.Squeezed(32, 2).w == 7
     block = chapter.Block(32, mix)
     assert block.mlp[0].weight.shape == (128, 32) and block.mlp[2].weight.shape == (32, 128)
 
@@ -228,6 +230,25 @@ def test_the_released_network_is_a_chain_of_stages(chapter):
     assert kinds == ["Conv2d", "BatchNorm2d", "GELU"] * 3 + ["Conv2d"]
     assert [layer.stride[0] for layer in net.stem if hasattr(layer, "stride")] == [2, 1, 1, 2]
     assert [type(layer).__name__ for layer in net.down[0]] == ["BatchNorm2d", "Conv2d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("B0", 5098767),
+        ("B1", 7887877),
+        ("B2", 9894848),
+        ("B3", 16747808),
+        ("B4", 34797572),
+        ("B5", 61692403),
+        ("B6", 119505054),
+    ],
+)
+def test_released_networks_have_their_sizes(chapter, name, parameters):
+    with torch.device("meta"):
+        net = chapter.MixFormer(*chapter.SIZES[name])
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    assert [len(stage) for stage in net.stages] == list(chapter.SIZES[name][1])
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (6, 9), (3, 3)])
