@@ -29,6 +29,9 @@ RATES = (0.006, 0.012, 0.024)
 WIDER = (*RATES, 0.048)
 PLAIN = ("sequential", "parallel", "both")
 GATES = ("SE", "channel")
+OTHERS = ("spatial", "window", "shifted")
+LOW = ("window", "shifted")  # both chose the lowest of the wider rates
+LOWER = (0.0015, 0.003, 0.006)
 DISTANT = ("sequential", "channel", "SE")
 LONGER = ("sequential", "parallel")
 
@@ -133,6 +136,8 @@ TRIALS = [
         partial(best, "rates, longer"),
         JUDGE,
     ),
+    *pair("others", "Windows alone, shifted, or one gate: task plain?", plain, OTHERS, lrs=WIDER),
+    *pair("lower", "And attention alone, at lower rates?", plain, LOW, lrs=LOWER),
 ]
 
 if __name__ == "__main__":
