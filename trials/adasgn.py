@@ -44,6 +44,7 @@ PAIRS = dict(
 )
 HEAD_RATES = (0.002, 0.008, 0.032)
 RELEASED, LIGHTER, EVERY = 4, 2, 2
+OTHERS, RARELY = (1, 8, 16), (5, 10)
 ALLOWED = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8)
 SURE = tuple(round(0.05 * k, 2) for k in range(4, 20))
 PARTS = {"train": (20, 0), "test": (20, 20), "held out": (10, 40)}  # people, and the first one
@@ -183,6 +184,23 @@ def measure(
     return judge(head, features(seed, "test", rates, EPOCHS), part(seed, "test")[1], arm, which)
 
 
+def joint(
+    seed: int, arm: str, which: float, lr: float, epochs: int, rates: str
+) -> dict[str, float]:
+    """AdaSGN whose averages and spatial networks rest for a quarter, as released, then learn."""
+    torch.manual_seed(seed)
+    model = adasgn.Staged(ACTIONS, **SIZE)
+    for k, net in enumerate(singles(seed, rates, EPOCHS)):
+        model.nets[k].load_state_dict(net.nets[0].state_dict())
+        with torch.no_grad():
+            model.M[k].copy_(net.M[0])
+    course = adasgn.Course(model, CHARGED, epochs, which, asleep="networks")
+    train(model, part(seed, "train"), course, seed, lr, epochs, HEAD_BATCH)
+    x, y = part(seed, "test")
+    with torch.no_grad():
+        return judge(model.head, model.features(x), y, arm, which)
+
+
 def again(seed: int, arm: str, lr: float, epochs: int, first: float) -> dict[str, float]:
     """A fixed network with a second training like AdaSGN's; `first`: the rate of its first one."""
     k = LABELS.index(arm)
@@ -272,6 +290,25 @@ def longer(finished: Finished) -> list[dict]:
 def beside(finished: Finished) -> list[dict]:
     """A lighter penalty, and 25 joints in every second frame."""
     return second(finished, ("AdaSGN", LIGHTER), ("mixture", EVERY))
+
+
+def wider(finished: Finished) -> list[dict]:
+    """Other penalties, and 25 joints in fewer frames."""
+    return second(
+        finished, *(("AdaSGN", alpha) for alpha in OTHERS), *(("mixture", n) for n in RARELY)
+    )
+
+
+def by_hand_rates(finished: Finished) -> list[dict]:
+    """Rates of the choices by hand."""
+    return [
+        one | {"arm": "mixture", "which": n} for n in (*RARELY, EVERY) for one in tuning(finished)
+    ]
+
+
+def learning(finished: Finished) -> list[dict]:
+    """AdaSGN as released, all of it learning."""
+    return second(finished, ("AdaSGN", RELEASED))
 
 
 def again_rates(label: str, finished: Finished) -> list[dict]:
@@ -396,6 +433,42 @@ TRIALS += [
         doubled,
         seeds=(100, 101),
     )
+]
+TRIALS += twice(LABELS[3])
+TRIALS += [
+    Trial(
+        "wider",
+        "How accurate are other penalties and other choices by hand?",
+        measure,
+        ACCURACY,
+        wider,
+        seeds=JUDGED,
+    ),
+    Trial(
+        "joint",
+        "How accurate is AdaSGN whose spatial networks learn on?",
+        joint,
+        ACCURACY,
+        learning,
+        seeds=JUDGED,
+    ),
+    Trial(
+        "by-hand-rates",
+        "Which rate suits the choices by hand?",
+        measure,
+        OBJECTIVE,
+        by_hand_rates,
+        seeds=TUNED,
+        choose=("lr",),
+    ),
+    Trial(
+        "by-hand",
+        "How accurate are choices by hand at rates of their own?",
+        measure,
+        ACCURACY,
+        lambda finished: chosen(finished["by-hand-rates"]),
+        seeds=JUDGED,
+    ),
 ]
 
 if __name__ == "__main__":
