@@ -249,10 +249,11 @@ TRIALS = [
     ),
     Trial(
         "faster",
-        "The best rate was the highest offered: what does twice that rate give?",
+        "The best rate was the highest offered: what do higher rates give?",
         measure,
         QUANTITIES,
-        grid(arm=(*HEADS, "soft"), lr=[0.08], epochs=[EPOCHS]),
+        grid(arm=(*HEADS, "soft"), lr=[0.08], epochs=[EPOCHS])
+        + grid(arm=["soft"], lr=[0.16, 0.32], epochs=[EPOCHS]),
         seeds=[100],
     ),
     Trial(
