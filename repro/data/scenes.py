@@ -28,11 +28,13 @@ class Scenes:
         boxes: N arrays float32 (G, 4), left, top, right, bottom in pixels, so that right minus left
             is a number of pixels; G is 1 or more and differs between pictures.
         labels: N arrays int64 (G,), what is in each box, from 0.
+        masks: N arrays bool (G, H, W), the pixels that a box bounds.
     """
 
     x: np.ndarray
     boxes: list[np.ndarray]
     labels: list[np.ndarray]
+    masks: list[np.ndarray]
 
     def torch(self) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
         """Copies as tensors: `x, boxes, labels`, same shapes and types."""
@@ -73,8 +75,8 @@ def scenes(
 
     Returns:
         Training and test scenes. A box bounds the pixels that a digit covers by half its largest
-        coverage or more, as drawn, whether or not another digit lies over them. It is narrower
-        than the square, as the handwriting is. Labels are the digits 0..9.
+        coverage or more, as drawn, whether or not another digit lies over them: its mask. It is
+        narrower than the square, as the handwriting is. Labels are the digits 0..9.
 
     Raises:
         ValueError: a number or size outside the ranges above.
@@ -91,9 +93,9 @@ def scenes(
         rows = split.extras[f"index_{part}"]
         source = counts[rows], labels[rows]
         drawn = [_draw(rng, scene, source, side, objects, overlap) for scene in image]
-        pictures, boxes, labels_drawn = (list(each) for each in zip(*drawn, strict=True))
+        pictures, *truth = (list(each) for each in zip(*drawn, strict=True))
         x = np.stack(pictures).astype(np.float32)[:, None] / np.float32(255)
-        parts.append(Scenes(x, boxes, labels_drawn))
+        parts.append(Scenes(x, *truth))
     return parts[0], parts[1]
 
 
@@ -104,13 +106,13 @@ def _draw(
     side: tuple[int, int],
     objects: tuple[int, int],
     overlap: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A background (H, W) with digits of a source on it, their boxes and their labels."""
+) -> tuple[np.ndarray, ...]:
+    """A background (H, W) with digits of a source on it, their boxes, labels and masks."""
     counts, labels = source
     scene = scene.copy()
     sides = np.arange(side[0], side[1] + 1)
     wanted = rng.choice(sides, rng.integers(objects[0], objects[1] + 1), p=_inverse(sides))
-    squares, boxes, chosen = [], [], []
+    squares, boxes, chosen, masks = [], [], [], []
     for s in np.sort(wanted)[::-1]:
         row, places = rng.integers(len(counts)), rng.integers(len(scene) - s + 1, size=(PLACES, 2))
         free = [p for p in places if all(_shared(p, s, other) <= overlap for other in squares)]
@@ -125,7 +127,10 @@ def _draw(
         boxes.append([left + c[0], top + r[0], left + c[-1] + 1, top + r[-1] + 1])
         squares.append((top, left, s))
         chosen.append(labels[row])
-    return scene, np.array(boxes, dtype=np.float32), np.array(chosen, dtype=np.int64)
+        masks.append(np.zeros(scene.shape, bool))
+        masks[-1][top : top + s, left : left + s] = inside
+    boxes, chosen = np.array(boxes, dtype=np.float32), np.array(chosen, dtype=np.int64)
+    return scene, boxes, chosen, np.array(masks)
 
 
 def _inverse(sides: np.ndarray) -> np.ndarray:

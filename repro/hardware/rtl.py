@@ -22,13 +22,16 @@ from repro import chapters
 if TYPE_CHECKING:
     from amaranth.hdl import Elaboratable, Signal
 
-#: What a design is made of: gates of two inputs, and inverters.
+#: What a synthesized design is made of: inverters, and gates of two inputs.
 GATES = {
     "NOT": np.invert,
     "AND": np.bitwise_and,
     "OR": np.bitwise_or,
     "XOR": np.bitwise_xor,
 }
+#: What a netlist laid by hand may hold besides: the first input where the third is 0, else the
+#: second.
+CELLS = GATES | {"MUX": lambda x, y, s: x & ~s | y & s}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Netlist:
         for name, bits in self.inputs.items():
             nets |= {net: np.packbits(values[name] >> i & 1) for i, net in enumerate(bits)}
         for kind, out, *ins in self.gates:
-            nets[out] = GATES[kind](*(nets[net] for net in ins))
+            nets[out] = CELLS[kind](*(nets[net] for net in ins))
         return {name: self._number(name, nets, count) for name in self.outputs}
 
     def _number(self, name: str, nets: Mapping[int, np.ndarray], count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How good detections are: average precision as COCO defines it, over all sizes and by size."""
+"""How good detections and masks are: average precision as COCO defines it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ class Detections(NamedTuple):
     labels: ArrayLike
 
 
+class Segments(NamedTuple):
+    """What a network of one class finds in one picture.
+
+    Attributes:
+        masks: bool (D, H, W).
+        scores: (D,), larger for more certain.
+    """
+
+    masks: ArrayLike
+    scores: ArrayLike
+
+
 def average_precision(
     found: Sequence[Detections],
     boxes: Sequence[ArrayLike],
@@ -61,8 +73,6 @@ def average_precision(
     Source:
         Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and its evaluation code.
     """
-    from faster_coco_eval import COCO, COCOeval_faster
-
     low, high = sides
     if not 0 < low < high:
         raise ValueError(f"average_precision: expected sides 0 < a < b in pixels, got {sides}")
@@ -76,31 +86,105 @@ def average_precision(
     objects = [row for rows in truth for row in rows]
     if not objects:
         raise ValueError("average_precision: expected an object in some picture, got none")
+    for row in objects:
+        row["area"] = row["bbox"][2] * row["bbox"][3]
+    bounds = itertools.pairwise([0.0, low**2, high**2, np.inf])
+    found_rows = [row for rows in guess for row in rows]
+    images = [{"id": i} for i in range(len(truth))]
+    precision = _precision(images, objects, found_rows, "bbox", [[0.0, np.inf], *bounds])
+    result = _overall(precision)
+    for k, size in enumerate(("small", "medium", "large"), 1):
+        result |= {size: _mean(precision[..., k]), f"{size}50": _mean(precision[0, ..., k])}
+    return result
+
+
+def mask_precision(found: Sequence[Segments], masks: Sequence[ArrayLike]) -> dict[str, float]:
+    """COCO's average precision of masks of one class in percent, by faster-coco-eval.
+
+    The intersection over union is that of masks, not of boxes; all else is as for
+    `average_precision`. A found mask without a pixel matches nothing.
+
+    Args:
+        found: what was found in N pictures.
+        masks: N arrays bool (G, H, W), the true masks; G may be 0.
+
+    Returns:
+        `ap`, `ap50` and `ap75`.
+
+    Raises:
+        ValueError: numbers of pictures or shapes that do not fit, a true mask without a pixel, a
+            score that is NaN or infinite, or no object at all.
+    """
+    if len(found) != len(masks):
+        raise ValueError(
+            "mask_precision: expected one entry a picture in each list, "
+            f"got {len(found)} and {len(masks)}"
+        )
+    images, objects, guess = [], [], []
+    for picture, (one, true) in enumerate(zip(found, masks, strict=True)):
+        true, mine = (np.asarray(m, bool) for m in (true, one.masks))
+        scores = np.asarray(one.scores, np.float64)
+        shapes = [m.shape for m in (true, mine) if m.size]
+        fit = all(len(s) == 3 and s[1:] == shapes[0][1:] for s in shapes)
+        if not fit or scores.shape != mine.shape[:1] or not np.isfinite(scores).all():
+            raise ValueError(
+                f"mask_precision: expected masks (G, H, W) and (D, H, W) and finite scores (D,) in "
+                f"picture {picture}, got {true.shape}, {mine.shape} and {scores.tolist()}"
+            )
+        if true.size and not true.any((1, 2)).all():
+            raise ValueError(f"mask_precision: a true mask of picture {picture} has no pixel")
+        height, width = shapes[0][1:] if shapes else (0, 0)
+        images.append({"id": picture, "height": height, "width": width})
+        objects += [row | {"area": float(m.sum())} for row, m in _segments(picture, true)]
+        rows = zip(_segments(picture, mine), scores.tolist(), strict=True)
+        guess += [row | {"score": score} for (row, _), score in rows]
+    if not objects:
+        raise ValueError("mask_precision: expected an object in some picture, got none")
+    return _overall(_precision(images, objects, guess, "segm", [[0.0, np.inf]]))
+
+
+def _segments(picture: int, masks: np.ndarray) -> list[tuple[dict, np.ndarray]]:
+    """Masks (G, H, W) in COCO's form, each with its pixels."""
+    from faster_coco_eval.core import mask
+
+    if not masks.size:
+        return []
+    codes = mask.encode(np.asfortranarray(masks.transpose(1, 2, 0), np.uint8))
+    row = {"image_id": picture, "category_id": 0}
+    return [(row | {"segmentation": c}, m) for c, m in zip(codes, masks, strict=True)]
+
+
+def _precision(
+    images: list[dict], objects: list[dict], guess: list[dict], kind: str, areas: Sequence
+) -> np.ndarray:
+    """COCO's precision (thresholds, recalls, classes, areas), -1 where it is not defined."""
+    from faster_coco_eval import COCO, COCOeval_faster
+
     classes = {row["category_id"] for row in objects}
     for number, row in enumerate(objects, 1):
-        row |= {"id": number, "area": row["bbox"][2] * row["bbox"][3], "iscrowd": 0}
+        row |= {"id": number, "iscrowd": 0}
     with contextlib.redirect_stdout(io.StringIO()):
         known = COCO(
             {
-                "images": [{"id": i} for i in range(len(truth))],
+                "images": images,
                 "categories": [{"id": c} for c in sorted(classes)],
                 "annotations": objects,
             }
         )
         # A detection of a class that occurs nowhere has no precision to spoil, as in COCO.
-        mine = known.loadRes([r for rows in guess for r in rows if r["category_id"] in classes])
-        test = COCOeval_faster(known, mine, "bbox")
-        bounds = [0.0, low**2, high**2, np.inf]
-        test.params.areaRng = [[0.0, np.inf], *([a, b] for a, b in itertools.pairwise(bounds))]
-        test.params.areaRngLbl = ["all", "small", "medium", "large"]
+        mine = known.loadRes([row for row in guess if row["category_id"] in classes])
+        test = COCOeval_faster(known, mine, kind)
+        test.params.areaRng = [list(area) for area in areas]
+        test.params.areaRngLbl = ["all", "small", "medium", "large"][: len(areas)]
         test.evaluate()
         test.accumulate()
-    precision = test.eval["precision"][..., -1]  # thresholds, recalls, classes, sizes
-    result = {"ap": _mean(precision[..., 0])}
-    result |= {"ap50": _mean(precision[0, ..., 0]), "ap75": _mean(precision[5, ..., 0])}
-    for k, size in enumerate(("small", "medium", "large"), 1):
-        result |= {size: _mean(precision[..., k]), f"{size}50": _mean(precision[0, ..., k])}
-    return result
+    return test.eval["precision"][..., -1]
+
+
+def _overall(precision: np.ndarray) -> dict[str, float]:
+    """Average precision over all thresholds, at 0.50 and at 0.75, of objects of every size."""
+    at = {"ap": precision, "ap50": precision[0], "ap75": precision[5]}
+    return {name: _mean(part[..., 0]) for name, part in at.items()}
 
 
 def _mean(precision: np.ndarray) -> float:

@@ -36,6 +36,24 @@ def test_form_and_range(both):
             assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
+def test_boxes_bound_the_masks(both):
+    for part in both:
+        for boxes, masks in zip(part.boxes, part.masks, strict=True):
+            assert masks.dtype == bool and masks.shape == (len(boxes), 128, 128)
+            for box, mask in zip(boxes.astype(int).tolist(), masks, strict=True):
+                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+                assert [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1] == box
+
+
+def test_masks_that_do_not_touch_are_the_bright_pixels():
+    part, _ = scenes(30, 1, 64, side=(20, 30), overlap=0)
+    for picture, masks in zip(part.x, part.masks, strict=True):
+        assert (masks.sum(0) <= 1).all()
+        inside = masks.any(0)
+        assert picture[0][inside].min() >= 75 / 255  # half of the weakest ink, or more
+        assert picture[0][inside].mean() > picture[0][~inside].mean() + 0.2
+
+
 def test_sizes_reach_from_the_smallest_to_nearly_the_picture(both):
     boxes = np.concatenate(both[0].boxes)
     longest = (boxes[:, 2:] - boxes[:, :2]).max(1)

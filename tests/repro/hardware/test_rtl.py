@@ -62,6 +62,14 @@ def test_other_inputs_are_refused(values):
         ADDER.simulate(**values)
 
 
+def test_a_multiplexer_takes_its_second_input_where_the_third_is_one():
+    mux = rtl.Netlist({"x": [2, 3], "s": [4]}, {"y": [5]}, [], [["MUX", 5, 2, 3, 4]])
+    x, s = np.meshgrid(np.arange(4), [0, 1])
+    expected = np.where(s, x >> 1, x & 1).ravel()
+    assert mux.simulate(x=x.ravel(), s=s.ravel())["y"].tolist() == expected.tolist()
+    assert mux.cells == {"MUX": 1} and mux.depth == 1
+
+
 def test_amaranth_simulates_the_design_before_synthesis():
     design = Adder()
     seen = rtl.simulate(design, [design.x, design.c], design.y, x=[0, 3, 3], c=[1, 0, 1])

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from repro.vision.detection_metrics import Detections, average_precision
+from repro.vision.detection_metrics import (
+    Detections,
+    Segments,
+    average_precision,
+    mask_precision,
+)
 
 NOTHING = Detections([], [], [])
 
@@ -110,3 +115,58 @@ BOX = [[[0.0, 0.0, 9.0, 9.0]]]
 def test_bad_input(found, boxes, labels, sides, message):
     with pytest.raises(ValueError, match=message):
         average_precision(found, boxes, labels, sides)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rectangular_masks_score_as_their_boxes(seed):
+    rng = np.random.default_rng(seed)
+    boxes, found, masks, segments = [], [], [], []
+
+    def filled(box):
+        picture = np.zeros((40, 40), bool)
+        picture[box[1] : box[3], box[0] : box[2]] = True
+        return picture
+
+    for _ in range(6):
+        corner = rng.integers(0, 20, (rng.integers(1, 4), 2))
+        true = np.hstack([corner, corner + rng.integers(5, 15, corner.shape)])
+        near = true[rng.integers(0, len(true), rng.integers(0, 6))]
+        near = near + rng.integers(-1, 3, near.shape)
+        near = np.clip(near, 0, 40)
+        score = rng.uniform(size=len(near))
+        boxes.append(true)
+        found.append(Detections(near, score, np.zeros(len(near), int)))
+        masks.append([filled(box) for box in true])
+        segments.append(Segments([filled(box) for box in near], score))
+    expected = average_precision(found, boxes, [[0] * len(box) for box in boxes])
+    got = mask_precision(segments, masks)
+    assert got == pytest.approx({name: expected[name] for name in ("ap", "ap50", "ap75")})
+
+
+def test_masks_count_pixels_not_boxes():
+    ring = np.ones((1, 12, 12), bool)
+    ring[:, 2:-2, 2:-2] = False  # 80 of 144 pixels
+    full = np.ones((1, 12, 12), bool)
+    assert mask_precision([Segments(full, [1.0])], [ring]) == {"ap": 20, "ap50": 100, "ap75": 0}
+    nothing = Segments(np.zeros((0, 12, 12), bool), [])
+    assert mask_precision([nothing], [ring])["ap"] == 0
+    empty = Segments(np.zeros((1, 12, 12), bool), [0.9])
+    assert mask_precision([empty, nothing], [ring, []])["ap50"] == 0
+
+
+def test_masks_that_cannot_be_scored_are_refused():
+    ring, nothing = np.ones((1, 4, 4), bool), Segments(np.zeros((0, 4, 4), bool), [])
+    with pytest.raises(ValueError, match="one entry a picture in each list, got 1 and 2"):
+        mask_precision([nothing], [ring, ring])
+    with pytest.raises(ValueError, match="expected an object in some picture"):
+        mask_precision([nothing], [[]])
+    with pytest.raises(ValueError, match="a true mask of picture 0 has no pixel"):
+        mask_precision([nothing], [~ring])
+    for wrong in (
+        Segments(ring, [0.1, 0.2]),
+        Segments(ring[:, :3], [0.1]),
+        Segments(ring, [np.nan]),
+        Segments(ring[0], [0.1, 0.1, 0.1, 0.1]),
+    ):
+        with pytest.raises(ValueError, match="finite scores"):
+            mask_precision([wrong], [ring])

@@ -30,7 +30,7 @@ def test_backbone_halves_its_maps():
 def test_targets_are_padded_with_nan():
     boxes = [np.array([[1, 2, 3, 4]], np.float32), np.arange(8, dtype=np.float32).reshape(2, 4)]
     labels = [np.array([7]), np.array([8, 9])]
-    rows = padded(Scenes(np.zeros((2, 1, 4, 4), np.float32), boxes, labels))
+    rows = padded(Scenes(np.zeros((2, 1, 4, 4), np.float32), boxes, labels, masks=[]))
     assert rows.shape == (2, 2, 5) and rows.dtype == torch.float32
     assert rows[0, 0].tolist() == [1, 2, 3, 4, 7] and rows[0, 1].isnan().all()
     assert rows[1].tolist() == [[0, 1, 2, 3, 8], [4, 5, 6, 7, 9]]
