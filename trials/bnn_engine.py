@@ -1,0 +1,150 @@
+"""Binary weights for instance segmentation: both alphabets, beside float; and multipliers as gates.
+
+    make trials CH=bnn_engine MISSING=1
+
+Every seed has its own scenes, its own start and its own order. Rates are chosen on seeds that judge
+nothing, each arm over the same three, at the length that is judged.
+"""
+
+import repro  # first: caps threads and instruction set
+
+# isort: split
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from press.trials import Quantity, Trial, grid, main
+from repro import trials
+from repro.hardware import rtl
+
+bnn = repro.chapter("bnn_engine")
+STEPS, LANES = 400, 16
+RATES = [0.01, 0.02, 0.04]
+ARMS = {
+    "float": bnn.Spec(None, None),
+    "{-1,+1}": bnn.Spec(1, 4),
+    "{0,1}": bnn.Spec(0, 4),
+    "{0,1}, mixed": bnn.Spec(0, 4, mixed=True),
+    "{-1,+1}, 2 bits": bnn.Spec(1, 2),
+}
+HIGHER = ["{-1,+1}"]  # where the best of the three rates stood at the end
+KINDS = ("merged", "XNOR", "selector", "multiply", "carried")
+
+
+@cache
+def task(seed: int) -> tuple[Tensor, ...]:
+    """Scenes and masks, to learn from and to test on."""
+    return tuple(bnn.task(seed))
+
+
+def measure(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
+    """Train, and test on other scenes: average precision of masks in %."""
+    x, truth, x_test, truth_test = task(seed)
+    torch.manual_seed(seed)
+    net = bnn.Network(ARMS[arm])
+    bnn.train(net, x, truth, lr=lr, steps=steps, seed=seed)
+    return bnn.precision(net, x_test, truth_test)
+
+
+def gates(seed: int, arm: str, n: int, lanes: int) -> dict[str, float]:
+    """Synthesize a multiplier or a dot product, and store small ones; `seed` changes nothing.
+
+    Args:
+        seed: not used.
+        arm: one of `KINDS`.
+        n: bits of an activation.
+        lanes: 1 for a multiplier; more for so many, an adder tree and an accumulator's input.
+
+    Returns:
+        Area in gates NAND; gates; how many of them lie on the longest way.
+    """
+    design = bnn.Mac(arm, n, lanes)
+    inputs = [design.a, design.w, design.mode, *([design.acc] if lanes > 1 else [])]
+    netlist = rtl.synthesize(design, inputs, [design.y])
+    if lanes == 1 or (n == 2 and arm in ("merged", "carried")):
+        rtl.store("bnn_engine", f"{arm}, n = {n}, {lanes} lanes", netlist)
+    count = sum(netlist.cells.values())
+    return {"area": bnn.area(netlist), "gates": count, "depth": netlist.depth}
+
+
+def best(arms: tuple[str, ...], finished: Mapping[str, Any], steps: int = STEPS) -> list[dict]:
+    """Arms at their best rates, and so many steps."""
+    found = {one["arm"]: one for one in trials.chosen(finished["rates"])}
+    return [found[arm] | {"steps": steps} for arm in arms]
+
+
+def better(finished: Mapping[str, Any]) -> str:
+    """The recipe of {0,1} with the higher precision on the seeds that judge nothing."""
+    one = finished["rates"]
+    runs = {s["arm"]: s for s in trials.chosen(one)}
+    score = {
+        arm: sum(r["measured"]["ap50"] for r in one["runs"] if r["settings"] == runs[arm])
+        for arm in ("{0,1}", "{0,1}, mixed")
+    }
+    return max(score, key=score.get)
+
+
+AP50 = Quantity("ap50", "%", ".1f")
+QUANTITIES = (AP50, Quantity("ap", "%", ".1f"), Quantity("ap75", "%", ".1f"))
+TUNE, JUDGE = range(100, 101), range(102, 106)
+TRIALS = [
+    Trial(
+        "rates",
+        "Which rate suits each arm?",
+        measure,
+        QUANTITIES,
+        grid(arm=list(ARMS)[:4], lr=RATES, steps=[STEPS])
+        + grid(arm=HIGHER, lr=[0.08], steps=[STEPS]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "gates",
+        "How many gates are left after logic optimisation, alone and with an adder tree?",
+        gates,
+        (
+            Quantity("area", "NAND", ".1f", "lower"),
+            Quantity("gates", "", ".0f", "lower"),
+            Quantity("depth", "gates", ".0f", "lower"),
+        ),
+        [
+            {"arm": kind, "n": n, "lanes": lanes}
+            for lanes in (1, LANES)
+            for n in (2, 4, 8)
+            for kind in KINDS
+            if kind != {1: "carried", LANES: "multiply"}[lanes]
+        ],
+        TUNE,
+    ),
+    Trial(
+        "judged",
+        "How precise are the masks after 400 steps?",
+        measure,
+        QUANTITIES,
+        lambda finished: best(("float", "{-1,+1}", better(finished)), finished),
+        JUDGE,
+    ),
+    Trial(
+        "bits",
+        "How precise are the masks with 2 bits in place of 4?",
+        measure,
+        QUANTITIES,
+        lambda finished: [one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished)],
+        JUDGE,
+    ),
+    Trial(
+        "shorter",
+        "What does half the length change, at the same rates?",
+        measure,
+        QUANTITIES,
+        lambda finished: best(("float", "{-1,+1}", better(finished)), finished, STEPS // 2),
+        JUDGE,
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, TRIALS))
