@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -48,6 +49,12 @@ def measure(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
     net = bnn.Network(ARMS[arm])
     bnn.train(net, x, truth, lr=lr, steps=steps, seed=seed)
     return bnn.precision(net, x_test, truth_test)
+
+
+def mixed_signs(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
+    """What `measure` says of {-1,+1} with half of the gains started at -1."""
+    with patch.dict(ARMS, {arm: bnn.Spec(1, 4, mixed=True)}):
+        return measure(seed, arm, lr, steps)
 
 
 def gates(seed: int, arm: str, n: int, lanes: int) -> dict[str, float]:
@@ -88,7 +95,7 @@ def better(finished: Mapping[str, Any]) -> str:
 
 AP50 = Quantity("ap50", "%", ".1f")
 QUANTITIES = (AP50, Quantity("ap", "%", ".1f"), Quantity("ap75", "%", ".1f"))
-TUNE, JUDGE = range(100, 101), range(102, 106)
+TUNE, JUDGE = range(100, 101), range(102, 107)
 TRIALS = [
     Trial(
         "rates",
@@ -135,12 +142,28 @@ TRIALS = [
         JUDGE,
     ),
     Trial(
+        "plain",
+        "How precise are the masks of {0,1} with the recipe of the other alphabet?",
+        measure,
+        QUANTITIES,
+        lambda finished: best(("{0,1}",), finished),
+        JUDGE,
+    ),
+    Trial(
+        "mixed signs",
+        "Do gains of both signs help {-1,+1}, too, at the rate chosen without them?",
+        mixed_signs,
+        QUANTITIES,
+        lambda finished: [one | {"arm": "{-1,+1}, mixed"} for one in best(("{-1,+1}",), finished)],
+        JUDGE,
+    ),
+    Trial(
         "longer",
         "What does twice the length change, at the same rates?",
         measure,
         QUANTITIES,
         lambda finished: best(("{-1,+1}", better(finished), "float"), finished, 2 * STEPS),
-        JUDGE,
+        JUDGE[:3],
     ),
 ]
 

@@ -50,6 +50,7 @@ def test_the_engine_convolves(bnn, mode, C, K, size, stride, groups):
         groups=groups,
     )  # fmt: skip
     f = bnn.stored(w, mode, beta)
+    assert stride > 1 or (bnn.engine(a, f, groups=groups) == expected.numpy()).all()
     assert (bnn.engine(a, f, stride, groups) == expected.numpy()).all()
     assert (f.bias - beta == (meaning(w, mode) == -1).sum((1, 2, 3))).all()
 
@@ -252,7 +253,7 @@ def case(seed, N=3, instances=4, most=3, P=9):
     truth = (torch.rand(N, most, 3, 3, generator=g) < 0.5).float()
     truth[0, 1:] = 0
     truth[1] = 0
-    return answer, truth
+    return answer.double(), truth.double()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -299,7 +300,7 @@ def test_the_loss_is_that_of_a_slow_loop(bnn, seed):
         o = answer[n, i, 1].sigmoid().item()
         objectness -= iou * math.log(o) + (1 - iou) * math.log(1 - o)
     expected = 2 * focal / count + 2 * dice / count + 5 * mask / (9 * count) + objectness / count
-    assert bnn.sparse_loss(answer, truth).item() == pytest.approx(expected, rel=1e-5)
+    assert bnn.sparse_loss(answer, truth).item() == pytest.approx(expected, rel=1e-10)
 
 
 def test_scenes_without_objects_train_scores_alone(bnn):
@@ -360,6 +361,17 @@ def test_training_takes_the_steps_it_is_told(bnn):
     assert made is net and not net.training
     assert net.unit["stem0"].norm.num_batches_tracked == 1 + 8
     assert bnn.sparse_loss(net.train()(x), truth).item() < before
+
+
+def test_training_is_adamw_with_one_cycle(bnn, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(bnn, "fit", lambda *given, **named: seen.update(named))
+    x = torch.zeros(64, 1, 40, 40)
+    bnn.train(nn.Linear(1, 1), x, x, lr=0.1, steps=12, seed=3)
+    assert (seen["schedule"], seen["lr"], seen["seed"]) == ("onecycle", 0.1, 3)
+    assert (seen["epochs"], seen["batch_size"]) == (3, 16) and seen["loss"] is bnn.sparse_loss
+    stepper = seen["optimizer"](nn.Linear(1, 1).parameters(), lr=0.1)
+    assert type(stepper) is torch.optim.AdamW and stepper.defaults["weight_decay"] == 1e-4
 
 
 ALL = ("merged", "XNOR", "selector", "carried")
