@@ -21,6 +21,7 @@ from torch import Tensor
 from press.trials import Quantity, Trial, grid, main
 from repro import trials
 from repro.hardware import rtl
+from repro.vision.small_segmenters import fit_segmenter, masked_scenes, segmenter_precision
 
 bnn = repro.chapter("bnn_engine")
 STEPS, LANES = 400, 16
@@ -39,7 +40,7 @@ KINDS = ("merged", "XNOR", "selector", "carried")
 @cache
 def task(seed: int) -> tuple[Tensor, ...]:
     """Scenes and masks, to learn from and to test on."""
-    return tuple(bnn.task(seed))
+    return tuple(masked_scenes(seed))
 
 
 def measure(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
@@ -47,8 +48,8 @@ def measure(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
     x, truth, x_test, truth_test = task(seed)
     torch.manual_seed(seed)
     net = bnn.Network(ARMS[arm])
-    bnn.train(net, x, truth, lr=lr, steps=steps, seed=seed)
-    return bnn.precision(net, x_test, truth_test)
+    fit_segmenter(net, x, truth, bnn.sparse_loss, lr=lr, steps=steps, seed=seed)
+    return segmenter_precision(net, x_test, truth_test, bnn.scored)
 
 
 def mixed_signs(seed: int, arm: str, lr: float, steps: int) -> dict[str, float]:
@@ -134,14 +135,6 @@ TRIALS = [
         JUDGE,
     ),
     Trial(
-        "bits",
-        "How precise are the masks with 2 bits in place of 4?",
-        measure,
-        QUANTITIES,
-        lambda finished: [one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished)],
-        JUDGE,
-    ),
-    Trial(
         "plain",
         "How precise are the masks of {0,1} with the recipe of the other alphabet?",
         measure,
@@ -158,12 +151,20 @@ TRIALS = [
         JUDGE,
     ),
     Trial(
+        "bits",
+        "How precise are the masks with 2 bits in place of 4?",
+        measure,
+        QUANTITIES,
+        lambda finished: [one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished)],
+        JUDGE,
+    ),
+    Trial(
         "longer",
         "What does twice the length change, at the same rates?",
         measure,
         QUANTITIES,
         lambda finished: best(("{-1,+1}", better(finished), "float"), finished, 2 * STEPS),
-        JUDGE[:3],
+        JUDGE[:2],
     ),
 ]
 

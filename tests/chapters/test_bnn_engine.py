@@ -324,56 +324,6 @@ def test_scores_are_classes_objects_and_masks(bnn):
         assert scores[n, i].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_tasks_have_scenes_and_their_masks(bnn):
-    x, truth, x_test, truth_test = bnn.task(3, 20, 10)
-    assert x.shape == (20, 1, 40, 40) and truth.shape == (20, 3, 20, 20)
-    assert x_test.shape == (10, 1, 40, 40) and truth_test.shape == (10, 3, 20, 20)
-    assert (x == x.round()).all() and x.min() >= 0 and 150 < x.max() <= 255
-    assert set(truth.unique().tolist()) == {0, 1}
-    there = truth.sum((2, 3)) > 0
-    assert there[:, 0].all() and 1 < there.sum(1).float().mean() < 3
-    coarse = F.avg_pool2d(x, 2)[:, 0]
-    inside = truth.sum(1) > 0
-    assert coarse[inside].mean() > 2 * coarse[~inside].mean()
-    assert truth.sum(1).max() == 1
-
-
-def test_perfect_answers_have_perfect_precision(bnn):
-    _, _, x, truth = bnn.task(4, 1, 6)
-
-    class Oracle(nn.Module):
-        def forward(self, pictures):
-            logits = 20 * (2 * truth.flatten(2) - 1)
-            there = (truth.sum((2, 3)) > 0).float()
-            score = torch.where(there > 0, 5.0, -20.0)
-            return torch.cat([score[..., None], score[..., None], logits], -1)
-
-    assert bnn.precision(Oracle(), x, truth) == {"ap": 100, "ap50": 100, "ap75": 100}
-    assert sum(len(one.scores) for one in bnn.found(Oracle(), x)) == (truth.sum((2, 3)) > 0).sum()
-
-
-def test_training_takes_the_steps_it_is_told(bnn):
-    x, truth, *_ = bnn.task(5, 32, 1)
-    torch.manual_seed(0)
-    net = bnn.Network(bnn.Spec(), C=4, instances=4)
-    before = bnn.sparse_loss(net.train()(x), truth).item()
-    made = bnn.train(net, x, truth, lr=0.02, steps=8, seed=0)
-    assert made is net and not net.training
-    assert net.unit["stem0"].norm.num_batches_tracked == 1 + 8
-    assert bnn.sparse_loss(net.train()(x), truth).item() < before
-
-
-def test_training_is_adamw_with_one_cycle(bnn, monkeypatch):
-    seen = {}
-    monkeypatch.setattr(bnn, "fit", lambda *given, **named: seen.update(named))
-    x = torch.zeros(64, 1, 40, 40)
-    bnn.train(nn.Linear(1, 1), x, x, lr=0.1, steps=12, seed=3)
-    assert (seen["schedule"], seen["lr"], seen["seed"]) == ("onecycle", 0.1, 3)
-    assert (seen["epochs"], seen["batch_size"]) == (3, 16) and seen["loss"] is bnn.sparse_loss
-    stepper = seen["optimizer"](nn.Linear(1, 1).parameters(), lr=0.1)
-    assert type(stepper) is torch.optim.AdamW and stepper.defaults["weight_decay"] == 1e-4
-
-
 ALL = ("merged", "XNOR", "selector", "carried")
 
 
