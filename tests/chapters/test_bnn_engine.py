@@ -159,6 +159,20 @@ def test_integers_are_the_network(bnn, mode, n):
     assert max(high for _, high in seen[1:]) > top  # attention sees a sum of two codes
 
 
+def test_attention_meets_sums_of_two_codes(bnn):
+    torch.manual_seed(3)
+    net = bnn.Network(bnn.Spec(0, 4), C=6, instances=2)
+    one = net.unit["attention0"]
+    one.weight.data[:] = torch.tensor([1.0, 1, 1, 1, 1, -5])[:, None, None]  # five taps are open
+    one.norm.running_mean[:] = 5 * 30 - 9.5
+    one.norm.running_var[:] = 1e-4
+    seen = []
+    bnn.integer_maps(net, lambda layer: seen.append(layer) or layer)
+    layer = seen[list(net.unit).index("attention0")]
+    for a, expected in ((28, 0), (29, 1), (30, 1)):
+        assert (layer(np.full((1, 6, 2, 2), a)) == expected).all()
+
+
 def test_the_wiring_is_a_gated_block_with_a_shortcut(bnn):
     kinds = ("enter", "local", "row", "column", "attention", "leave")
     scale = {"stem0": 2, "stem1": 3, "stem2": 5}
