@@ -160,10 +160,10 @@ TRIALS = [
     ),
     Trial(
         "longer",
-        "What does twice the length change, at the same rates?",
+        "What does twice the length change, at the same rate?",
         measure,
         QUANTITIES,
-        lambda finished: best(("{-1,+1}", better(finished), "float"), finished, 2 * STEPS),
+        lambda finished: best(("{-1,+1}",), finished, 2 * STEPS),
         JUDGE[:2],
     ),
 ]
