@@ -110,10 +110,10 @@ def paired(tuned: Stored) -> list[dict]:
     return [softmax, twist] + ([same] if same != twist else [])
 
 
-def longer(tuned: Stored) -> list[dict]:
-    """Softmax and TWIST at the best rate of softmax, for twice the epochs."""
+def longer(tuned: Stored, epochs: int) -> list[dict]:
+    """Softmax and TWIST at the best rate of softmax, for more epochs."""
     softmax, twist = chosen(tuned)
-    return [{**arm, "lr": softmax["lr"], "epochs": 2 * EPOCHS} for arm in (softmax, twist)]
+    return [{**arm, "lr": softmax["lr"], "epochs": epochs} for arm in (softmax, twist)]
 
 
 def only(tuned: Stored, arm: str) -> list[dict]:
@@ -143,11 +143,14 @@ def judging(
 TRIALS = [
     tuning("rates", "Which rate suits softmax and TWIST?", tried(PAIR, sorted(RATES + ENDS))),
     judging("pair", "Is TWIST more accurate than softmax after 60 epochs?", "rates", paired),
-    judging(
-        "pair at 120 epochs",
-        "Is TWIST more accurate than softmax after 120 epochs?",
-        "rates",
-        longer,
+    *(
+        judging(
+            f"pair at {epochs} epochs",
+            f"Is TWIST more accurate than softmax after {epochs} epochs?",
+            "rates",
+            partial(longer, epochs=epochs),
+        )
+        for epochs in (2 * EPOCHS, 4 * EPOCHS)
     ),
     tuning(
         "rates of rivals",
