@@ -6,8 +6,8 @@ Every seed has its own start, crops of the training photographs, noise and order
 measured on the same crops of six other photographs, also with what waits rounded to few bits. All
 arms are tuned over 250 steps. The two that decide, all skips and UNet-- at the scale that was best,
 are judged after 500 and 1000 steps at rates that suit 250. Then they are tuned over 1000 steps, on
-two seeds, and judged after 1000 and 2000. All arms that hold a fifteenth are judged after 250: four
-scales, blocks in the IEM, and two rivals without aggregation.
+two seeds, and judged after 1000, 2000 and 4000. All arms that hold a fifteenth are judged after
+250: four scales, blocks in the IEM, and two rivals without aggregation.
 """
 
 import repro  # first: caps threads and instruction set
@@ -139,9 +139,9 @@ def scales(finished: Mapping[str, Stored]) -> list[dict]:
     return sorted(best, key=partial(score, finished), reverse=True)
 
 
-def doubled(finished: Mapping[str, Stored]) -> list[dict]:
-    """The deciding arms over 2000 steps, at the rates that suit 1000."""
-    return [one | {"steps": 2000} for one in tuned(finished, DECIDING)]
+def lengthened(finished: Mapping[str, Stored], steps: int) -> list[dict]:
+    """The deciding arms over more steps, at the rates that suit 1000."""
+    return [one | {"steps": steps} for one in tuned(finished, DECIDING)]
 
 
 QUANTITIES = (
@@ -256,13 +256,19 @@ TRIALS = [
         grid(arm=list(MORE), lr=[LOWER], steps=[250]),
         seeds=[100],
     ),
-    Trial(
-        "judged, 2000 steps",
-        "What do twice the steps change, at the rates that suit 1000?",
-        measure,
-        QUANTITIES,
-        doubled,
-        seeds=range(120, 123),
+    *(
+        Trial(
+            f"judged, {steps} steps",
+            question,
+            measure,
+            QUANTITIES,
+            partial(lengthened, steps=steps),
+            seeds=range(120, 123),
+        )
+        for steps, question in {
+            2000: "What do twice the steps change, at the rates that suit 1000?",
+            4000: "And four times the steps?",
+        }.items()
     ),
 ]
 
