@@ -246,7 +246,7 @@ def prune(
 
 
 RATES = [8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
-FASTER = [0.128, 0.256]  # for gradual arms, which want it
+FASTER = [0.128, 0.256]  # for arms that want it
 LATER = range(110, 115)
 ARMS = (
     "groups, ADMM",
@@ -305,6 +305,8 @@ TRIALS = [
             *options("unstructured, gradual", stage=[4, 8]),
             *options("filters, gradual", rule=["uniform"]),
             *options("filters, gradual", lr=RATES[1:3], rule=["energy"]),
+            *options("groups, ADMM", lr=FASTER[:1], rho=[0.0625, 0.25, 1]),
+            *options("groups, ADMM", lr=RATES[-1:], rho=[0.0625]),
             *options("groups, gradual", lr=FASTER),
             *options("unstructured, gradual", lr=FASTER),
             *options("filters, gradual", lr=FASTER, rule=["uniform"]),
@@ -338,27 +340,26 @@ TRIALS = [
     ),
     Trial(
         "tuning-five",
-        "Which rate and constant suit ALCS at 5 %, if they are chosen there?",
+        "Which settings suit each arm at 5 %, if they are chosen there?",
         prune,
         QUANTITIES,
-        options("groups, ADMM", lr=RATES[1:], rho=[0.25, 1, 4], budget=0.05),
+        [
+            *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1, 4], budget=0.05),
+            *options("groups, gradual", lr=[RATES[-1], *FASTER], budget=0.05),
+            *options("groups, gradual", lr=FASTER[:1], stage=[4], budget=0.05),
+            *options("groups, one-shot", lr=[*RATES[2:], FASTER[0]], budget=0.05),
+            *options("unstructured, gradual", lr=[*RATES[2:], FASTER[0]], budget=0.05),
+            *options("filters, gradual", lr=[*RATES[2:], FASTER[0]], rule=["uniform"], budget=0.05),
+        ],
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
     ),
     Trial(
         "five-tuned",
-        "And how accurate is it then?",
+        "And how accurate are they then?",
         prune,
         QUANTITIES,
         lambda finished: at_best(finished, 0.05, ARMS, "tuning-five"),
-        seeds=LATER,
-    ),
-    Trial(
-        "twice",
-        "And at 10 %, with twice as many further steps?",
-        prune,
-        QUANTITIES,
-        lambda finished: at_best(finished, 0.1, ARMS, rounds=2 * ROUNDS),
         seeds=LATER,
     ),
     Trial(
@@ -367,9 +368,11 @@ TRIALS = [
         prune,
         QUANTITIES,
         [
-            *options("groups, NetAdapt", lr=RATES[1:3]),
-            *options("uniform groups, ADMM", lr=RATES[1:3], rho=[1, 4]),
-            *options("unstructured, ADMM", lr=RATES[1:3], rho=[0.25, 1, 4]),
+            *options("groups, NetAdapt", lr=[RATES[1], RATES[3]]),
+            *options("uniform groups, ADMM", lr=RATES[1:2], rho=[1]),
+            *options("uniform groups, ADMM", lr=RATES[3:], rho=[0.25]),
+            *options("unstructured, ADMM", lr=RATES[1:2], rho=[1]),
+            *options("unstructured, ADMM", lr=RATES[3:], rho=[0.25, 1]),
         ],
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
@@ -380,6 +383,14 @@ TRIALS = [
         prune,
         QUANTITIES,
         lambda finished: at_best(finished, 0.1, OTHERS, "tuning-others"),
+        seeds=LATER,
+    ),
+    Trial(
+        "twice",
+        "And at 10 %, with twice as many further steps?",
+        prune,
+        QUANTITIES,
+        lambda finished: at_best(finished, 0.1, ARMS, rounds=2 * ROUNDS),
         seeds=LATER,
     ),
 ]

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import repro
+from repro.data import cluttered_digits
 from repro.hardware.simd import VectorMachine, dense_cycles
 from repro.training import fit
 
@@ -406,3 +407,10 @@ def test_the_penalty_stands_beside_the_cross_entropy(chapter, small):
     assert seen["epochs"] == len(seen["order"]) == 2
     assert later["schedule"] == "cosine"
     assert later["epochs"] == len(later["order"]) == 1
+
+
+def test_the_task_is_digits_of_8_to_11_pixels(chapter):
+    split = cluttered_digits(seed=0, **chapter.TASK)
+    assert split.x_train.shape == (2500, 1, 12, 12)
+    assert split.x_test.shape == (1000, 1, 12, 12)
+    assert set(split.extras["box_train"][:, 2].tolist()) == {8, 9, 10, 11}
