@@ -310,6 +310,7 @@ TRIALS = [
             *options("groups, gradual", lr=FASTER),
             *options("unstructured, gradual", lr=FASTER),
             *options("filters, gradual", lr=FASTER, rule=["uniform"]),
+            *options("groups, one-shot", lr=FASTER[:1]),
         ],
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
@@ -350,6 +351,12 @@ TRIALS = [
             *options("groups, one-shot", lr=[*RATES[2:], FASTER[0]], budget=0.05),
             *options("unstructured, gradual", lr=[*RATES[2:], FASTER[0]], budget=0.05),
             *options("filters, gradual", lr=[*RATES[2:], FASTER[0]], rule=["uniform"], budget=0.05),
+            *options("groups, ADMM", lr=FASTER[1:], rho=[0.25, 1], budget=0.05),
+            *options("groups, ADMM", lr=FASTER[:1], rho=[0.0625], budget=0.05),
+            *options("groups, gradual", lr=RATES[2:3], budget=0.05),
+            *options("groups, one-shot", lr=RATES[:2], budget=0.05),
+            *options("unstructured, gradual", lr=FASTER[1:], budget=0.05),
+            *options("filters, gradual", lr=FASTER[1:], rule=["uniform"], budget=0.05),
         ],
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
@@ -368,11 +375,9 @@ TRIALS = [
         prune,
         QUANTITIES,
         [
-            *options("groups, NetAdapt", lr=[RATES[1], RATES[3]]),
-            *options("uniform groups, ADMM", lr=RATES[1:2], rho=[1]),
-            *options("uniform groups, ADMM", lr=RATES[3:], rho=[0.25]),
-            *options("unstructured, ADMM", lr=RATES[1:2], rho=[1]),
-            *options("unstructured, ADMM", lr=RATES[3:], rho=[0.25, 1]),
+            *options("groups, NetAdapt", lr=[*RATES, FASTER[0]]),
+            *options("uniform groups, ADMM", lr=[*RATES, FASTER[0]], rho=[0.25, 1]),
+            *options("unstructured, ADMM", lr=[*RATES, FASTER[0]], rho=[0.25, 1]),
         ],
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
@@ -392,6 +397,43 @@ TRIALS = [
         QUANTITIES,
         lambda finished: at_best(finished, 0.1, ARMS, rounds=2 * ROUNDS),
         seeds=LATER,
+    ),
+    Trial(
+        "tuning-twice",
+        "Which rate and constant suit ALCS after twice as many steps, if they are chosen there?",
+        prune,
+        QUANTITIES,
+        [
+            one | {"rounds": 2 * ROUNDS}
+            for one in options(
+                "groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], stage=[ROUNDS]
+            )
+        ],
+        seeds=(100, 101),
+        choose=("lr", "rho", "stage", "rule"),
+    ),
+    Trial(
+        "twice-tuned",
+        "And how accurate is it then?",
+        prune,
+        QUANTITIES,
+        lambda finished: at_best(finished, 0.1, ARMS, "tuning-twice"),
+        seeds=LATER,
+    ),
+    Trial(
+        "tuning-thirty",
+        "Which settings suit each arm at 30 %, if they are chosen there?",
+        prune,
+        QUANTITIES,
+        [
+            *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], budget=0.3),
+            *options("groups, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("groups, one-shot", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("unstructured, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("filters, gradual", lr=[*RATES[1:], FASTER[0]], rule=["uniform"], budget=0.3),
+        ],
+        seeds=(100, 101),
+        choose=("lr", "rho", "stage", "rule"),
     ),
 ]
 
