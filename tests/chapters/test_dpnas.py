@@ -259,7 +259,7 @@ def test_operations(chapter):
 
 
 def test_nodes(chapter):
-    assert [chapter.count_nodes(n) for n in (1, 3, 6, 10, 15)] == [1, 2, 3, 4, 5]
+    assert [chapter.count_nodes(n) for n in (1, 3, 6, 10, 15, 1275)] == [1, 2, 3, 4, 5, 50]
     for wrong in (0, 2, 4, 5, 14, 16):
         with pytest.raises(ValueError, match="edges"):
             chapter.count_nodes(wrong)
@@ -345,9 +345,9 @@ def test_initial_scale_is_the_released_one(chapter):
     torch.manual_seed(0)
     net = chapter.dpnasnet("CIFAR-10")
     for m in net.modules():
-        if isinstance(m, torch.nn.Conv2d) and m.weight.numel() > 5000:
+        if isinstance(m, torch.nn.Conv2d) and m.weight.numel() > 1000:
             fan_out = m.kernel_size[0] ** 2 * m.out_channels
-            assert m.weight.std().item() == pytest.approx(math.sqrt(2 / fan_out), rel=0.05)
+            assert m.weight.std().item() == pytest.approx(math.sqrt(2 / fan_out), rel=0.1)
             assert abs(m.weight.mean().item()) < 0.1 * math.sqrt(2 / fan_out)
 
 
