@@ -1,19 +1,23 @@
-"""Which cells are accurate under differential privacy, and do they beat a hand-made network?
+"""Which cells are accurate under differential privacy, and do searched ones beat a hand-made one?
 
     make trials CH=dpnas MISSING=1
 
 Real digits of 8x8 pixels, each a record by itself: 1297 to train on and 500 to test, split anew by
-every seed. Networks train with (3, 1e-4)-DP, 40 steps. Rates and clipping norms are chosen on
-two seeds, five others judge.
+every seed. Networks train with (3, 1e-4)-DP, 40 or 80 steps, unless it is said otherwise. Rates and
+clipping norms are chosen on two seeds, others judge. Searched cells are of the 125 with three edges
+and five operations. A search has the training images only: 60 % for weights, 40 % for rewards.
 """
 
 import repro  # first: caps threads and instruction set
 
 # isort: split
+import itertools
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -69,19 +73,126 @@ def measure(
     return {"accuracy": 100 * accuracy(net, x_test, y_test)}
 
 
+# ---- the search ----
+
+SPACE = (1, 2, 4, 5, 6)  # max-pool, avg-pool, ReLU, SELU, tanh
+CELLS = list(itertools.product(SPACE, repeat=3))
+NAMES = ["".join(map(str, cell)) for cell in CELLS]
+SHARED_STEPS, SHARED_CLIP, UPDATES = 160, 1.0, 400
+
+
+@cache
+def divided(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The training images of a search: those for weights, and those held out for rewards."""
+    x, y, _, _ = images(seed)
+    order = torch.from_numpy(np.random.default_rng([seed, 1]).permutation(len(x)))
+    held, learned = order[: 2 * len(x) // 5], order[2 * len(x) // 5 :]
+    return x[learned], y[learned], x[held], y[held]
+
+
+@cache
+def shared(seed: int, private: bool, lr: float) -> np.ndarray:
+    """Whether each cell, with shared weights, is right about each held-out image: bool (125, V)."""
+    x, y, x_held, y_held = divided(seed)
+    torch.manual_seed(seed)
+    net, rng = dpnas.small([SPACE] * 3), np.random.default_rng([seed, 2])
+    dpnas.train(
+        net,
+        x,
+        y,
+        steps=SHARED_STEPS,
+        q=Q,
+        lr=lr,
+        seed=seed,
+        C=SHARED_CLIP if private else math.inf,
+        sigma=sigma(STEPS) if private else 0.0,
+        before=lambda: dpnas.choose(net, rng.choice(SPACE, 3).tolist()),
+    )
+    right = []
+    with torch.no_grad():
+        for cell in CELLS:
+            dpnas.choose(net, cell)
+            right.append((net(x_held).argmax(1) == y_held).numpy())
+    return np.array(right)
+
+
+def share(seed: int, arm: str, lr: float) -> dict[str, float]:
+    """Mean accuracy of all cells with shared weights on held-out images, and that of the best."""
+    rewards = 100 * shared(seed, arm == "DP-aware", lr).mean(axis=1)
+    return {"accuracy": float(rewards.mean()), "best": float(rewards.max())}
+
+
+@cache
+def controlled(
+    seed: int, private: bool, lr: float, controller_lr: float
+) -> tuple[float, list[int]]:
+    """What a trained controller expects above the mean cell, and ten cells that it draws.
+
+    A reward is the accuracy on 64 held-out images.
+    """
+    right, rng = shared(seed, private, lr), np.random.default_rng([seed, 3])
+    torch.manual_seed(seed)
+    controller = dpnas.Controller(nodes=2, operations=len(SPACE))
+
+    def place(drawn: list[int]) -> int:
+        return CELLS.index(tuple(SPACE[o] for o in drawn))
+
+    def reward(drawn: list[int]) -> float:
+        return float(rng.choice(right[place(drawn)], 64, replace=False).mean())
+
+    dpnas.learn(controller, reward, UPDATES, lr=controller_lr)
+    with torch.no_grad():
+        log_p = [dpnas.sample(controller, [SPACE.index(o) for o in c])[1].item() for c in CELLS]
+        ten = [place(dpnas.sample(controller)[0]) for _ in range(10)]
+    p = np.exp(log_p) / np.exp(log_p).sum()
+    return float(100 * (p - 1 / len(p)) @ right.mean(axis=1)), ten
+
+
+def control(seed: int, arm: str, lr: float, controller_lr: float) -> dict[str, float]:
+    """What a controller expects above the mean cell."""
+    return {"gain": controlled(seed, arm == "DP-aware", lr, controller_lr)[0]}
+
+
+def judge(
+    seed: int, arm: str, search_lr: float, controller_lr: float, lr: float, clip: float, steps: int
+) -> dict[str, float]:
+    """Test accuracy of the cell that a search on the same images ends with, trained anew.
+
+    It is the best, on all held-out images, of ten that the controller draws.
+    """
+    private = arm == "DP-aware"
+    gain, ten = controlled(seed, private, search_lr, controller_lr)
+    rewards = shared(seed, private, search_lr).mean(axis=1)
+    cell = NAMES[max(ten, key=lambda i: rewards[i])]
+    return {**measure(seed, cell, lr, clip, steps), "cell": float(cell), "gain": gain}
+
+
+def drawn(seed: int, arm: str, lr: float, clip: float, steps: int) -> dict[str, float]:
+    """Mean test accuracy of three cells drawn by chance."""
+    three = np.random.default_rng([seed, 4]).choice(len(NAMES), 3, replace=False)
+    found = [measure(seed, NAMES[i], lr, clip, steps)["accuracy"] for i in three]
+    return {"accuracy": float(np.mean(found))}
+
+
 # ---- what is run ----
 
 PERCENT = (Quantity("accuracy", "%", ".1f"),)
-TUNE, JUDGE = range(100, 102), range(120, 125)
+SHARES = (*PERCENT, Quantity("best", "%", ".1f"))
+GAIN = (Quantity("gain", "points", ".1f"),)
+JUDGED = (*PERCENT, Quantity("cell", "", ".0f"), *GAIN)
+TUNE, JUDGE, SEARCHED = range(100, 102), range(120, 125), range(120, 126)
+SEARCHES = ("DP-aware", "not DP-aware")
 KINDS = ("515", "919", "414", "525", "616")  # SELU, sigmoid, ReLU; SELU and the average; tanh
 RATES = (2.0, 4.0, 8.0, 16.0)
 Finished = Mapping[str, Stored]
 
 
 def tried(arms: Sequence[str]) -> list[Setting]:
-    """Arms at all rates with the released clipping norm, and at two with one ten times larger."""
+    """Arms at all rates with the released clipping norm, and at some with larger ones."""
     large = grid(arm=arms, lr=[0.4, 0.8], clip=[1.0], steps=[STEPS])
-    return grid(arm=arms, lr=RATES, clip=[CLIP], steps=[STEPS]) + large
+    more = grid(arm=arms, lr=[0.2, 1.6], clip=[1.0], steps=[STEPS])
+    largest = grid(arm=arms, lr=[0.2, 0.4], clip=[2.0], steps=[STEPS])
+    return grid(arm=arms, lr=RATES, clip=[CLIP], steps=[STEPS]) + large + more + largest
 
 
 def best(trial: str, arms: Sequence[str] = ()) -> Callable[[Finished], list[Setting]]:
@@ -90,6 +201,29 @@ def best(trial: str, arms: Sequence[str] = ()) -> Callable[[Finished], list[Sett
     def settings(finished: Finished) -> list[Setting]:
         found = chosen(finished[trial])
         return [{**found[0], "arm": arm} for arm in arms] or found
+
+    return settings
+
+
+def at_best_shared(finished: Finished) -> list[Setting]:
+    """Controllers at three rates, on shared weights of the best rate."""
+    return [
+        {**setting, "controller_lr": lr}
+        for setting in chosen(finished["rates of shared"])
+        if setting["arm"] == "DP-aware"
+        for lr in (3e-4, 1e-3, 3e-3)
+    ]
+
+
+def searches(final: str, arms: Sequence[str]) -> Callable[[Finished], list[Setting]]:
+    """Searches, each at the best rate of its shared weights; one rate for controllers and cells."""
+
+    def settings(finished: Finished) -> list[Setting]:
+        rates = {found["arm"]: found["lr"] for found in chosen(finished["rates of shared"])}
+        (controller,) = chosen(finished["rates of controllers"])
+        last = {k: v for k, v in chosen(finished[final])[0].items() if k != "arm"}
+        both = {"controller_lr": controller["controller_lr"], **last}
+        return [{"arm": arm, "search_lr": rates[arm], **both} for arm in arms]
 
     return settings
 
@@ -119,7 +253,42 @@ TRIALS = [
         measure,
         PERCENT,
         best("rates of made ones"),
-        JUDGE,
+        SEARCHED,
+    ),
+    Trial(
+        "rates of shared",
+        "Which rate suits shared weights?",
+        share,
+        SHARES,
+        grid(arm=SEARCHES[:1], lr=[0.1, 0.2, 0.4])
+        + grid(arm=SEARCHES[1:], lr=[0.0125, 0.025, 0.05, 0.1]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "rates of controllers",
+        "Which rate suits controllers?",
+        control,
+        GAIN,
+        at_best_shared,
+        TUNE,
+        ("controller_lr",),
+    ),
+    Trial(
+        "searched",
+        "How accurate are searched cells, trained anew?",
+        judge,
+        JUDGED,
+        searches("rates", SEARCHES),
+        SEARCHED,
+    ),
+    Trial(
+        "random cells",
+        "How accurate are cells drawn by chance?",
+        drawn,
+        PERCENT,
+        best("rates", ["random cells"]),
+        SEARCHED,
     ),
     Trial(
         "kinds",
@@ -127,6 +296,65 @@ TRIALS = [
         measure,
         PERCENT,
         best("rates", KINDS),
+        JUDGE,
+    ),
+    Trial(
+        "ordinary rates",
+        "Which rate suits that cell without privacy?",
+        measure,
+        PERCENT,
+        grid(arm=KINDS[:1], lr=[0.05, 0.1, 0.2], clip=[None], steps=[STEPS]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "kinds without privacy",
+        "How accurate are five kinds of cells without privacy?",
+        measure,
+        PERCENT,
+        best("ordinary rates", KINDS),
+        JUDGE,
+    ),
+    Trial(
+        "rates at 80 steps",
+        "Which rate suits them with 80 steps?",
+        measure,
+        PERCENT,
+        grid(arm=["515", "tanh CNN"], lr=[0.2, 0.4, 0.8], clip=[1.0], steps=[80]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "at 80 steps",
+        "How accurate are they after 80 steps?",
+        measure,
+        PERCENT,
+        best("rates at 80 steps"),
+        SEARCHED,
+    ),
+    Trial(
+        "searched at 80 steps",
+        "How accurate are searched cells after 80 steps?",
+        judge,
+        JUDGED,
+        searches("rates at 80 steps", SEARCHES[:1]),
+        SEARCHED,
+    ),
+    Trial(
+        "rates of sigmoid",
+        "Which rate suits the cell of sigmoid?",
+        measure,
+        PERCENT,
+        grid(arm=["919"], lr=[0.2, 0.8, 1.6], clip=[1.0], steps=[STEPS]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "sigmoid",
+        "How accurate is the cell of sigmoid at a rate of its own?",
+        measure,
+        PERCENT,
+        best("rates of sigmoid"),
         JUDGE,
     ),
 ]
