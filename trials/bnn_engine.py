@@ -186,8 +186,18 @@ TRIALS = [
         "What does twice the length change, at the same rate?",
         measure,
         QUANTITIES,
-        lambda finished: best(("{-1,+1}",), finished, 2 * STEPS),
-        JUDGE[:2],
+        lambda finished: best(("{-1,+1}", "float"), finished, 2 * STEPS),
+        JUDGE,
+    ),
+    Trial(
+        "longer, bits",
+        "What does twice the length change for 2 bits, at the same rate?",
+        measure,
+        QUANTITIES,
+        lambda finished: [
+            one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished, 2 * STEPS)
+        ],
+        JUDGE,
     ),
 ]
 
