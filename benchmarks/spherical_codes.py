@@ -36,8 +36,9 @@ def dipy(K):
 
 
 def dipy_alt(K):
-    """The same energy by DIPY with SciPy's SLSQP."""
-    return disperse_charges_alt(random_lines(K), ITERATIONS)
+    """The same energy by DIPY with SciPy's SLSQP, which keeps lengths of 1 only nearly."""
+    u = disperse_charges_alt(random_lines(K), ITERATIONS)
+    return u / np.linalg.norm(u, axis=1, keepdims=True)
 
 
 def energy(K):
