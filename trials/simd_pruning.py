@@ -315,29 +315,16 @@ TRIALS = [
         seeds=(100, 101),
         choose=("lr", "rho", "stage", "rule"),
     ),
-    Trial(
-        "ten",
-        "How accurate is each arm at 10 % of the dense cycles?",
-        prune,
-        QUANTITIES,
-        lambda finished: at_best(finished, 0.1, ARMS),
-        seeds=LATER,
-    ),
-    Trial(
-        "five",
-        "How accurate is each arm at 5 % of the dense cycles?",
-        prune,
-        QUANTITIES,
-        lambda finished: at_best(finished, 0.05, ARMS),
-        seeds=LATER,
-    ),
-    Trial(
-        "thirty",
-        "How accurate is each arm at 30 % of the dense cycles?",
-        prune,
-        QUANTITIES,
-        lambda finished: at_best(finished, 0.3, ARMS),
-        seeds=LATER,
+    *(
+        Trial(
+            name,
+            f"How accurate is each arm at {percent} % of the dense cycles?",
+            prune,
+            QUANTITIES,
+            partial(at_best, budget=percent / 100, arms=ARMS),
+            seeds=LATER,
+        )
+        for name, percent in {"ten": 10, "five": 5, "thirty": 30}.items()
     ),
     Trial(
         "tuning-five",
