@@ -12,7 +12,7 @@ import repro  # first: caps threads and instruction set
 # isort: split
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 
@@ -84,6 +84,11 @@ def best(arms: tuple[str, ...], finished: Mapping[str, Any], steps: int = STEPS)
     """Arms at their best rates, and so many steps."""
     found = {one["arm"]: one for one in trials.chosen(finished["rates"])}
     return [found[arm] | {"steps": steps} for arm in arms]
+
+
+def like(arm: str, steps: int, finished: Mapping[str, Any]) -> list[dict]:
+    """An arm that was not tuned, at the best rate of {-1,+1}, and so many steps."""
+    return [one | {"arm": arm} for one in best(("{-1,+1}",), finished, steps)]
 
 
 def better(finished: Mapping[str, Any]) -> str:
@@ -159,7 +164,7 @@ TRIALS = [
         "Do gains of both signs help {-1,+1}, too, at the rate chosen without them?",
         mixed_signs,
         QUANTITIES,
-        lambda finished: [one | {"arm": "{-1,+1}, mixed"} for one in best(("{-1,+1}",), finished)],
+        partial(like, "{-1,+1}, mixed", STEPS),
         JUDGE,
     ),
     Trial(
@@ -167,7 +172,7 @@ TRIALS = [
         "How precise are the masks with 2 bits in place of 4?",
         measure,
         QUANTITIES,
-        lambda finished: [one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished)],
+        partial(like, "{-1,+1}, 2 bits", STEPS),
         JUDGE,
     ),
     Trial(
@@ -194,9 +199,7 @@ TRIALS = [
         "What does twice the length change for 2 bits, at the same rate?",
         measure,
         QUANTITIES,
-        lambda finished: [
-            one | {"arm": "{-1,+1}, 2 bits"} for one in best(("{-1,+1}",), finished, 2 * STEPS)
-        ],
+        partial(like, "{-1,+1}, 2 bits", 2 * STEPS),
         JUDGE,
     ),
 ]

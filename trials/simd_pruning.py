@@ -292,12 +292,21 @@ def at_best(
     return made
 
 
+def tuning(name: str, question: str, settings: Sequence[dict]) -> Trial:
+    """A trial that chooses rates and constants of arms on two seeds that judge nothing."""
+    choose = ("lr", "rho", "stage", "rule")
+    return Trial(name, question, prune, QUANTITIES, settings, (100, 101), choose)
+
+
+def judging(name: str, question: str, pick: Callable[[Mapping[str, Any]], list[dict]]) -> Trial:
+    """A trial that judges arms with what another one chose."""
+    return Trial(name, question, prune, QUANTITIES, pick, LATER)
+
+
 TRIALS = [
-    Trial(
+    tuning(
         "tuning",
         "Which rate, and which constants of its own, suit each arm at 10 % of the cycles?",
-        prune,
-        QUANTITIES,
         [
             *options("groups, ADMM", rho=[0.25, 1, 4]),
             *options("groups, gradual", stage=[4, 8]),
@@ -312,25 +321,18 @@ TRIALS = [
             *options("filters, gradual", lr=FASTER, rule=["uniform"]),
             *options("groups, one-shot", lr=FASTER[:1]),
         ],
-        seeds=(100, 101),
-        choose=("lr", "rho", "stage", "rule"),
     ),
     *(
-        Trial(
+        judging(
             name,
             f"How accurate is each arm at {percent} % of the dense cycles?",
-            prune,
-            QUANTITIES,
             partial(at_best, budget=percent / 100, arms=ARMS),
-            seeds=LATER,
         )
         for name, percent in {"ten": 10, "five": 5, "thirty": 30}.items()
     ),
-    Trial(
+    tuning(
         "tuning-five",
         "Which settings suit each arm at 5 %, if they are chosen there?",
-        prune,
-        QUANTITIES,
         [
             *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1, 4], budget=0.05),
             *options("groups, gradual", lr=[RATES[-1], *FASTER], budget=0.05),
@@ -345,73 +347,49 @@ TRIALS = [
             *options("unstructured, gradual", lr=FASTER[1:], budget=0.05),
             *options("filters, gradual", lr=FASTER[1:], rule=["uniform"], budget=0.05),
         ],
-        seeds=(100, 101),
-        choose=("lr", "rho", "stage", "rule"),
     ),
-    Trial(
+    judging(
         "five-tuned",
         "And how accurate are they then?",
-        prune,
-        QUANTITIES,
         lambda finished: at_best(finished, 0.05, ARMS, "tuning-five"),
-        seeds=LATER,
     ),
-    Trial(
+    tuning(
         "tuning-others",
         "And which suit other allocations of groups, and single weights by ADMM?",
-        prune,
-        QUANTITIES,
         [
             *options("groups, NetAdapt", lr=[*RATES, FASTER[0]]),
             *options("uniform groups, ADMM", lr=[*RATES, FASTER[0]], rho=[0.25, 1]),
             *options("unstructured, ADMM", lr=[*RATES, FASTER[0]], rho=[0.25, 1]),
         ],
-        seeds=(100, 101),
-        choose=("lr", "rho", "stage", "rule"),
     ),
-    Trial(
+    judging(
         "others",
         "How accurate are they at 10 % of the dense cycles?",
-        prune,
-        QUANTITIES,
         lambda finished: at_best(finished, 0.1, OTHERS, "tuning-others"),
-        seeds=LATER,
     ),
-    Trial(
+    judging(
         "twice",
         "And at 10 %, with twice as many further steps?",
-        prune,
-        QUANTITIES,
         lambda finished: at_best(finished, 0.1, ARMS, rounds=2 * ROUNDS),
-        seeds=LATER,
     ),
-    Trial(
+    tuning(
         "tuning-twice",
         "Which rate and constant suit ALCS after twice as many steps, if they are chosen there?",
-        prune,
-        QUANTITIES,
         [
             one | {"rounds": 2 * ROUNDS}
             for one in options(
                 "groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], stage=[ROUNDS]
             )
         ],
-        seeds=(100, 101),
-        choose=("lr", "rho", "stage", "rule"),
     ),
-    Trial(
+    judging(
         "twice-tuned",
         "And how accurate is it then?",
-        prune,
-        QUANTITIES,
         lambda finished: at_best(finished, 0.1, ARMS, "tuning-twice"),
-        seeds=LATER,
     ),
-    Trial(
+    tuning(
         "tuning-thirty",
         "Which settings suit each arm at 30 %, if they are chosen there?",
-        prune,
-        QUANTITIES,
         [
             *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], budget=0.3),
             *options("groups, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
@@ -419,8 +397,6 @@ TRIALS = [
             *options("unstructured, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
             *options("filters, gradual", lr=[*RATES[1:], FASTER[0]], rule=["uniform"], budget=0.3),
         ],
-        seeds=(100, 101),
-        choose=("lr", "rho", "stage", "rule"),
     ),
 ]
 
