@@ -26,6 +26,13 @@ def batch(n, seed=0, size=8, channels=1):
     return x, torch.randint(0, 10, (n,), generator=rng)
 
 
+def twins(chapter):
+    """A small hand-made network, and its copy."""
+    torch.manual_seed(2)
+    net = chapter.cnn("tanh", 4).double()
+    return net, copy.deepcopy(net)
+
+
 # ---- accounting ----
 
 
@@ -148,9 +155,7 @@ def test_a_gradient_of_zero_stays(chapter):
 def test_training_is_a_slow_loop(chapter):
     """Sampling, momentum and the expected batch size, step by step."""
     x, y = batch(20, seed=3)
-    torch.manual_seed(2)
-    net = chapter.cnn("tanh", 4).double()
-    mine = copy.deepcopy(net)
+    net, mine = twins(chapter)
     chapter.train(net, x, y, steps=4, q=0.3, lr=0.5, seed=7, C=0.2, sigma=0.6)
     rng, v = torch.Generator().manual_seed(7), {}
     for _ in range(4):
@@ -166,9 +171,7 @@ def test_training_is_a_slow_loop(chapter):
 
 def test_without_clipping_training_is_ordinary(chapter):
     x, y = batch(20, seed=4)
-    torch.manual_seed(2)
-    net = chapter.cnn("tanh", 4).double()
-    other = copy.deepcopy(net)
+    net, other = twins(chapter)
     chapter.train(net, x, y, steps=3, q=0.5, lr=0.1, seed=1)
     rng = torch.Generator().manual_seed(1)
     sgd = torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9)
@@ -183,9 +186,7 @@ def test_without_clipping_training_is_ordinary(chapter):
 
 def test_a_large_clipping_norm_clips_nothing(chapter):
     x, y = batch(20, seed=4)
-    torch.manual_seed(2)
-    net = chapter.cnn("tanh", 4).double()
-    other = copy.deepcopy(net)
+    net, other = twins(chapter)
     chapter.train(net, x, y, steps=1, q=0.5, lr=0.1, seed=1)
     chapter.train(other, x, y, steps=1, q=0.5, lr=0.1, seed=1, C=1e9)
     for p, q in zip(net.parameters(), other.parameters(), strict=True):
