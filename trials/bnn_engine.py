@@ -12,7 +12,7 @@ import repro  # first: caps threads and instruction set
 # isort: split
 import sys
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -164,7 +164,7 @@ TRIALS = [
         "Do gains of both signs help {-1,+1}, too, at the rate chosen without them?",
         mixed_signs,
         QUANTITIES,
-        partial(like, "{-1,+1}, mixed", STEPS),
+        lambda finished: like("{-1,+1}, mixed", STEPS, finished),
         JUDGE,
     ),
     Trial(
@@ -172,7 +172,7 @@ TRIALS = [
         "How precise are the masks with 2 bits in place of 4?",
         measure,
         QUANTITIES,
-        partial(like, "{-1,+1}, 2 bits", STEPS),
+        lambda finished: like("{-1,+1}, 2 bits", STEPS, finished),
         JUDGE,
     ),
     Trial(
@@ -199,7 +199,7 @@ TRIALS = [
         "What does twice the length change for 2 bits, at the same rate?",
         measure,
         QUANTITIES,
-        partial(like, "{-1,+1}, 2 bits", 2 * STEPS),
+        lambda finished: like("{-1,+1}, 2 bits", 2 * STEPS, finished),
         JUDGE,
     ),
 ]
