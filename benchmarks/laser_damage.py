@@ -97,7 +97,7 @@ class Polarisation:
         self.grid.E[self.box][:, :, 0, 2] += turned.real
 
     def update_H(self):
-        """Nothing: the polarisation is electric."""
+        """Nothing: the polarization is electric."""
 
 
 def package_grid(eps, dx, dt, layer=(12, 12)):

@@ -1,4 +1,4 @@
-"""What the spherical codes of `spherical_codes` gain on DIPY's own optimisers, and at what cost.
+"""What the spherical codes of `spherical_codes` gain on DIPY's own optimizers, and at what cost.
 
     python benchmarks/spherical_codes.py
 
@@ -25,7 +25,7 @@ ITERATIONS = 5000
 
 
 def random_lines(K):
-    """The start of DIPY's optimisers: unit vectors (K, 3)."""
+    """The start of DIPY's optimizers: unit vectors (K, 3)."""
     z = np.random.default_rng(0).standard_normal((K, 3))
     return z / np.linalg.norm(z, axis=1, keepdims=True)
 

@@ -131,7 +131,7 @@ def _note(token: Token, found: Markdown) -> None:
 
 
 def _said(token: Token) -> str:
-    """How an author would recognise a token in the text."""
+    """How an author would recognize a token in the text."""
     if token.type == "myst_role":
         return f"{{{token.meta['name']}}}`{token.content}`"
     if token.type == "math_block_label":

@@ -56,7 +56,7 @@ def blended(seed: int, arm: str, lr: float) -> Scores:
 
 
 def normalised(seed: int, arm: str, s: float, lr: float) -> Scores:
-    """The curve of A-Softmax, released annealing, on normalised features at a fixed scale."""
+    """The curve of A-Softmax, released annealing, on normalized features at a fixed scale."""
     steps, pace = itertools.count(1), 28_000 / (STEPS * EPOCHS)
 
     def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
     make trials CH=bwnh
 
-Each seed gives other images, another initialisation and another order of the images. Every arm
+Each seed gives other images, another initialization and another order of the images. Every arm
 starts from the same float network of its seed (but for `BWN from scratch`), is binarized on the
 same 200 unlabelled training images, and is then trained by the same rule, that of BWN. Every
 network is judged after its normalization has been estimated again on the training images.
@@ -86,7 +86,7 @@ def trained(seed: int, arm: str, lr: float, epochs: int, width: int = 8) -> dict
     """Train an arm by BWN's rule.
 
     Args:
-        seed: of images, initialisation and order.
+        seed: of images, initialization and order.
         arm: one of `CODES` or `WIDE`.
         lr: Adam's peak rate.
         epochs: passes over the 800 images.

@@ -55,13 +55,13 @@ def margin(psi: Callable, s: float | None) -> Callable:
 
 
 def softmax(seed: int, arm: str, **rates: float) -> Scores:
-    """The plain softmax: a linear layer, nothing normalised."""
+    """The plain softmax: a linear layer, nothing normalized."""
     torch.manual_seed(seed)
     return trained(nn.Linear(D, PEOPLE), seed, **rates)
 
 
 def learned_scale(seed: int, arm: str, **rates: float) -> Scores:
-    """NormFace: both normalised, a learned scale that starts at 10."""
+    """NormFace: both normalized, a learned scale that starts at 10."""
     torch.manual_seed(seed)
     return trained(normface.Agents(D, PEOPLE, 10, learn=True), seed, **rates)
 
@@ -84,7 +84,7 @@ def released(seed: int, arm: str, s: float = 30, m: float = 0.35, **rates: float
 def unnormalised(
     seed: int, arm: str, m: float = 0.4, epochs: int = EPOCHS, **rates: float
 ) -> Scores:
-    """AM-Softmax without normalised features; the margin grows over 8,000 of 30,000 steps."""
+    """AM-Softmax without normalized features; the margin grows over 8,000 of 30,000 steps."""
     steps = itertools.count(1)
 
     def loss(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:

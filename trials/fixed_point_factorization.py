@@ -4,7 +4,7 @@ Before training: how factors and ternary filters compare when both are fitted to
 
     make trials CH=fixed_point_factorization
 
-Each seed gives other images, another initialisation and another order of the images. Every arm
+Each seed gives other images, another initialization and another order of the images. Every arm
 starts from the same float network of its seed, normalization folded into its convolutions,
 factorized with k = min(m, n) and three sweeps; the baseline trains ternary filters, with the float
 weights for latents. In all arms the biases make up for mean errors before training. A run that
@@ -101,7 +101,7 @@ def fine_tuned(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     """Fine-tune an arm.
 
     Args:
-        seed: of images, initialisation and order.
+        seed: of images, initialization and order.
         arm: one of `ARMS`.
         lr: peak rate.
         epochs: passes over the 800 images.

@@ -57,7 +57,7 @@ def trained(
     """One trained network.
 
     Args:
-        seed: of images, initialisation and order.
+        seed: of images, initialization and order.
         arm: a name in `ARMS`.
         lr: Adam's peak rate.
         epochs: passes over the images.
@@ -141,7 +141,7 @@ def double(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
 
 
 def borrowed(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
-    """The real read-out with the normalisation of path B, as a plain network is read."""
+    """The real read-out with the normalization of path B, as a plain network is read."""
     net = trained(seed, arm, lr, epochs)
     for block in net.blocks:
         del block.norms["real"]
@@ -182,7 +182,7 @@ def choice(
 
 
 def refitted(net: Any, seed: int, activation: str) -> float:
-    """Accuracy of path R, in %, whose normalisation and classifier were trained for it alone.
+    """Accuracy of path R, in %, whose normalization and classifier were trained for it alone.
 
     Both start as path B has them and train for 10 epochs at 0.01; latents, stem and PReLU stay.
     """
@@ -210,7 +210,7 @@ def stages(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     """Accuracy after two stages of equal length: binary activations first, then weights, too.
 
     The first stage trains path R alone, with a weight decay of 1e-5; path B starts with its
-    normalisation.
+    normalization.
     """
     x, y, *_ = images(seed, 1600)
     torch.manual_seed(seed)

@@ -3,9 +3,9 @@
     make trials CH=mixed_precision_knapsack
 
 `rates` and `accuracy`: a small MobileNet on digits, 3 bits a weight on average, fine-tuned. Each
-seed gives another split of the data, another initialisation and another order of batches.
+seed gives another split of the data, another initialization and another order of batches.
 `photographs`: EfficientNet-Lite0 at 4 bits, judged on one photograph with sensitivities from the
-five others. Each seed cuts other crops; what the claim generalises over is the photograph.
+five others. Each seed cuts other crops; what the claim generalizes over is the photograph.
 `images`: sensitivities from two disjoint sets of images: their ranks, the layers of which they rise
 with the width, and the factors by which they fall from width to width.
 """

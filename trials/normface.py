@@ -90,7 +90,7 @@ def triplet(f: torch.Tensor, y: torch.Tensor, margin: float = 0.8) -> torch.Tens
 
 
 class Unit(nn.Module):
-    """The normalising layer alone."""
+    """The normalizing layer alone."""
 
     def forward(self, f: torch.Tensor) -> torch.Tensor:
         """Features (N, D) -> of unit length."""

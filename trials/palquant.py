@@ -2,7 +2,7 @@
 
     make trials CH=palquant
 
-Each seed gives other images, another initialisation and another order of the images. Rates are
+Each seed gives other images, another initialization and another order of the images. Rates are
 chosen on seeds that judge nothing.
 
 Rules for the later trials, written before they ran. `tripled`: the lead of the groups over 4 bits
@@ -67,7 +67,7 @@ def trained(seed: int, arm: str, lr: float, epochs: int, design: str = "paper") 
     """Train an arm by the released recipe.
 
     Args:
-        seed: of images, initialisation and order.
+        seed: of images, initialization and order.
         arm: one of `ARMS`.
         lr: peak rate of SGD; the ranges have a hundredth of it.
         epochs: passes over the 800 images.

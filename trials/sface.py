@@ -1,4 +1,4 @@
-"""Face losses when labels are wrong: what is memorised, what is recovered, who verifies best?
+"""Face losses when labels are wrong: what is memorized, what is recovered, who verifies best?
 
     make trials CH=sface MISSING=1
 
@@ -60,7 +60,7 @@ def loss_of(arm: str, constants: Mapping[str, float]) -> Callable[[Any, Tensor],
 
 
 def network(seed: int, arm: str) -> nn.Sequential:
-    """The embedding, which ends in batch normalisation as released, and an arm's last layer."""
+    """The embedding, which ends in batch normalization as released, and an arm's last layer."""
     torch.manual_seed(seed)
     head = nn.Linear(D, PEOPLE) if arm == "softmax" else am_softmax.Cosines(D, PEOPLE)
     embedding = nn.Sequential(normface.perceptron(256, 128, 128, D), nn.BatchNorm1d(D))

@@ -49,11 +49,11 @@ def train(
     """Train one network as the chapter does.
 
     Args:
-        seed: of initialisation and order of the images.
+        seed: of initialization and order of the images.
         Kernel: class that makes the kernels.
         lr: Adam's peak rate.
         epochs: passes over the 1600 images.
-        epsilon: constant inside the normalisation after each ternary convolution.
+        epsilon: constant inside the normalization after each ternary convolution.
 
     Returns:
         The network before and after, and the share of the 2000 test images classified right, in %.

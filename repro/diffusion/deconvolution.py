@@ -61,7 +61,7 @@ def fibre_distributions(
 ) -> np.ndarray:
     """Fibre distributions of degree 8 that fit all shells and are nowhere negative.
 
-    Least squares over all samples; directions where the distribution is negative are penalised,
+    Least squares over all samples; directions where the distribution is negative are penalized,
     until they are the same twice.
 
     Args:

@@ -20,13 +20,13 @@ def electrostatic(
 
     The energy of a set of K lines is the sum over pairs of |u - v|^-p + |u + v|^-p. Several
     shells: alpha times the mean over shells of E_s / K_s^2, plus (1 - alpha) times E / K^2 of
-    all lines together. The logarithm is minimised with L-BFGS from random starts (seeds 0, 1,
+    all lines together. The logarithm is minimized with L-BFGS from random starts (seeds 0, 1,
     ...), and the lowest result is kept, so another machine may end in another local minimum.
 
     Args:
         K: number of lines on each shell, one or more shells, 2 or more lines in all.
         p: exponent of the energy, positive; 2 is that of EEM, and for large p the lines
-            maximise their smallest angle.
+            maximize their smallest angle.
         alpha: weight of the single shells, 0 to 1; below 1 if no shell has two lines.
         starts: number of random starts, 1 or more.
 

@@ -1,4 +1,4 @@
-"""How far landmarks are from the truth, in units of the face: the normalised mean error."""
+"""How far landmarks are from the truth, in units of the face: the normalized mean error."""
 
 from __future__ import annotations
 

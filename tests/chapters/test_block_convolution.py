@@ -528,7 +528,7 @@ def test_changed_pixels_want_blocks_that_fill_the_map(chapter, b):
 
 @torch.no_grad()
 def test_codes_stand_for_folded_weights_biases_and_scales(chapter):
-    """Each code of a layer against batch normalisation written out, in units of its own step."""
+    """Each code of a layer against batch normalization written out, in units of its own step."""
     torch.manual_seed(2)
     net, x = chapter.blocked(chapter.Network(), "F6").eval(), torch.rand(8, 1, 24, 24)
     for bn in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):

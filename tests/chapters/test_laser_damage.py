@@ -90,7 +90,7 @@ def test_the_constants_are_those_of_the_page():
     ]  # fmt: skip
 
 
-# Ionisation
+# Ionization
 
 
 def slow_keldysh(intensity, c):

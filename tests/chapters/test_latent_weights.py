@@ -28,7 +28,7 @@ def images(seed, n=6, side=16, dtype=torch.float32):
 
 
 def made(seed, C=4, **given):
-    """A network whose normalisation has seen some images, in eval mode."""
+    """A network whose normalization has seen some images, in eval mode."""
     torch.manual_seed(seed)
     net = latent.Network(C, **given)
     for path in net.paths:

@@ -196,7 +196,7 @@ def _draw_all(
     seed: int,
     noise: np.ndarray | None,
 ) -> Faces:
-    """Draw batch after batch, add the noise and quantise."""
+    """Draw batch after batch, add the noise and quantize."""
     people, inverse = np.unique(identity, return_inverse=True)
     person = traits(people, seed)[inverse]
     points, pixels = [], []
