@@ -1,4 +1,4 @@
-"""Parallel or sequential, and what do gates add? Small networks on two tasks made of digits.
+"""Parallel or sequential, what do gates add, and do borders hurt? Small networks that read digits.
 
     make trials CH=mixformer MISSING=1
 
@@ -34,6 +34,8 @@ LOW = ("window", "shifted")  # both chose the lowest of the wider rates
 LOWER = (0.0015, 0.003, 0.006)
 DISTANT = ("sequential", "channel", "SE")
 LONGER = ("sequential", "parallel")
+BORDERS = ("window", "parallel")
+PARTS = ("no border", "one border", "two borders")
 
 
 def undecayed(model: nn.Module) -> list[dict]:
@@ -71,7 +73,20 @@ def distant(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
     return {"accuracy": 100 * accuracy(net, *window_tasks.distant(seed, "test", IMAGES))}
 
 
+def borders(seed: int, arm: str, lr: float, epochs: int) -> dict[str, float]:
+    """Which digit? One as large as a window, within one or across one border or two."""
+    torch.manual_seed(seed)
+    net = mixformer.Small(arm, K=10, patch=4)
+    train(net, *window_tasks.anywhere(seed, "train", IMAGES)[:2], lr, epochs, seed)
+    x, y, place = window_tasks.anywhere(seed, "test", 4 * IMAGES)
+    crossed = ((place > 0) & (place < 3)).sum(1)
+    parts = {name: crossed == number for number, name in enumerate(PARTS)}
+    found = {name: 100 * accuracy(net, x[part], y[part]) for name, part in parts.items()}
+    return {"accuracy": 100 * accuracy(net, x, y), **found}
+
+
 ACCURACY = Quantity("accuracy", "%", ".1f")
+AT_BORDERS = (ACCURACY, *(Quantity(name, "%", ".1f") for name in PARTS))
 TUNE, JUDGE = range(100, 102), range(102, 107)
 
 
@@ -98,13 +113,14 @@ def pair(
     epochs: int = EPOCHS,
     lrs: tuple[float, ...] = RATES,
     seeds: range = TUNE,
+    quantities: tuple[Quantity, ...] = (ACCURACY,),
 ) -> list[Trial]:
     """The trial that chooses the rates of a task, and the one that judges at the best of them."""
     rates, settings = f"rates, {name}", grid(arm=arms, lr=lrs, epochs=[epochs])
     tuning = f"Which rate suits each variant, task {name}?"
     return [
-        Trial(rates, tuning, measure, (ACCURACY,), settings, seeds, ("lr",)),
-        Trial(name, question, measure, (ACCURACY,), partial(best, rates), JUDGE),
+        Trial(rates, tuning, measure, quantities, settings, seeds, ("lr",)),
+        Trial(name, question, measure, quantities, partial(best, rates), JUDGE),
     ]
 
 
@@ -138,6 +154,16 @@ TRIALS = [
     ),
     *pair("others", "Windows alone, shifted, or one gate: task plain?", plain, OTHERS, lrs=WIDER),
     *pair("lower", "And attention alone, at lower rates?", plain, LOW, lrs=LOWER),
+    *pair(
+        "borders",
+        "Is a digit across borders harder than one in a window, after 8 epochs?",
+        borders,
+        BORDERS,
+        epochs=8,
+        lrs=(0.003, *WIDER),
+        seeds=TUNE[:1],
+        quantities=AT_BORDERS,
+    ),
 ]
 
 if __name__ == "__main__":

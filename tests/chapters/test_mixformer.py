@@ -289,6 +289,21 @@ def test_the_recursion_gives_the_fields_of_gradients(chapter, variant):
             assert np.array_equal(found[r, c], S)
 
 
+@pytest.mark.parametrize("variant", ["channels", "", None])
+def test_the_recursion_refuses_unknown_variants(chapter, variant):
+    for depth in (0, 1):
+        with pytest.raises(ValueError, match=r"expected one of window, .*, SE, got"):
+            chapter.reach(variant, chapter.token(0, 0, 4, 4), depth, 2)
+
+
+def test_the_recursion_refuses_other_sets(chapter):
+    S = chapter.token(1, 1, 4, 4)
+    for bad in ((S[0], 1, 2), (S[None], 1, 2), (S.astype(int), 1, 2), (S, -1, 2), (S, 1, 0)):
+        with pytest.raises(ValueError, match=r"expected truth values \(H, W\)"):
+            chapter.reach("window", *bad)
+    assert np.array_equal(chapter.reach("SE", S, 0, 1), S)
+
+
 def test_degenerate_input_is_refused(chapter):
     mix = chapter.Mixing(16, 2, 2)
     for x in (torch.zeros(1, 0, 2, 16), torch.zeros(2, 2, 16), torch.zeros(1, 2, 2, 16).int()):
