@@ -5,7 +5,7 @@
 Every seed has its own 500 images to learn from, its own 1000 to be tested on, its own start and its
 own order. A rate is chosen on two seeds, five others judge. Softmax and TWIST have two rates more
 than their rivals. TWIST is judged at the rate of softmax, too, as the released scripts have one
-rate for both; at this rate both train twice as long as well.
+rate for both; at this rate both train twice and four times as long as well.
 """
 
 import repro  # first: caps threads and instruction set
