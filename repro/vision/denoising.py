@@ -26,7 +26,15 @@ def psnr_loss(output: Tensor, target: Tensor) -> Tensor:
     Args:
         output: (N, C, H, W) restored pictures.
         target: (N, C, H, W) true ones, grey levels in [0, 1].
+
+    Raises:
+        ValueError: other shapes, or two that differ and would be stretched to one another.
     """
+    if output.ndim != 4 or output.shape != target.shape:
+        raise ValueError(
+            "psnr_loss: expected pictures (N, C, H, W), as many as true ones and as large, got "
+            f"{tuple(output.shape)} and {tuple(target.shape)}"
+        )
     mse = (output - target).square().mean((1, 2, 3))
     return 10 * (mse + 1e-8).log10().mean()
 
@@ -86,13 +94,22 @@ def scores(net: nn.Module, n: int = 32) -> np.ndarray:
 
     Returns:
         (6, 2): means over the crops; PSNR in dB.
+
+    Raises:
+        ValueError: the network made pictures of another size, or NaN.
     """
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
     found = []
     for name in TEST:
         x, y = pairs(n, (name,), 0)
-        crops = zip(predict(net, x).clamp(0, 1)[:, 0].numpy(), y[:, 0].numpy(), strict=True)
+        restored = predict(net, x)
+        if restored.shape != y.shape or bool(restored.isnan().any()):
+            raise ValueError(
+                f"scores: expected pictures {tuple(y.shape)} without NaN, got "
+                f"{tuple(restored.shape)}{', some NaN' if restored.isnan().any() else ''}"
+            )
+        crops = zip(restored.clamp(0, 1)[:, 0].numpy(), y[:, 0].numpy(), strict=True)
         both = [
             (
                 peak_signal_noise_ratio(b, a, data_range=1),

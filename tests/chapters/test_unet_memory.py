@@ -319,6 +319,13 @@ def test_recomputed_maps_give_the_same_output(chapter, L):
     assert torch.equal(chapter.recompute(net, x), net(x))
 
 
+@pytest.mark.parametrize("size", [(1, 1, 6, 8), (1, 1, 8, 6), (1, 8, 8), (1, 2, 8, 8)])
+def test_recomputation_refuses_sides_that_would_need_padding(chapter, size):
+    net = chapter.UNet(chapter.Skips(), 2, (1, 1))
+    with pytest.raises(ValueError, match=r"expected (sides that 4 divides|pictures)"):
+        chapter.recompute(net, torch.zeros(size))
+
+
 def test_low_precision(chapter):
     torch.manual_seed(0)
     x = torch.randn(2, 3, 8, 8) * torch.tensor([1.0, 10.0, 100.0]).reshape(1, 3, 1, 1)

@@ -21,6 +21,14 @@ def test_loss_is_minus_the_mean_psnr():
     assert denoising.psnr_loss(a, a).item() == pytest.approx(-80)
 
 
+@pytest.mark.parametrize("shape", [(3, 1, 4, 1), (1, 4, 5), (2, 1, 4, 5)])
+def test_loss_refuses_pictures_of_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"psnr_loss: expected pictures \(N, C, H, W\)"):
+        denoising.psnr_loss(torch.zeros(shape), torch.zeros(3, 1, 4, 5))
+    with pytest.raises(ValueError, match="psnr_loss"):
+        denoising.psnr_loss(torch.zeros(3, 4, 5), torch.zeros(3, 4, 5))
+
+
 def test_pairs_are_crops_and_noise_of_one_size():
     x, y = denoising.pairs(40, denoising.TEST, 5)
     assert x.shape == y.shape == (40, 1, 32, 32)
@@ -61,3 +69,25 @@ def test_scores_are_means_over_crops_clipped_to_the_range():
         ssim = np.mean([structural_similarity(b, a, data_range=1) for b, a in crops])
         assert row == pytest.approx([psnr, ssim], abs=1e-6)
     assert denoising.scores(net)[0, 0] != found[0, 0]
+
+
+class Broken(torch.nn.Module):
+    """Returns what it is given, cut at one side or divided by zero."""
+
+    def __init__(self, cut, divisor):
+        super().__init__()
+        self.cut, self.divisor = cut, divisor
+
+    def forward(self, x):
+        return (x * 0 / self.divisor)[..., self.cut :]
+
+
+@pytest.mark.parametrize("net", [Broken(1, 1), Broken(0, 0)])
+def test_scores_refuse_other_sizes_and_nan(net):
+    with pytest.raises(ValueError, match=r"scores: expected pictures \(2, 1, 32, 32\) without NaN"):
+        denoising.scores(net, n=2)
+
+
+def test_training_refuses_no_step():
+    with pytest.raises(ValueError, match="1 crop or more"):
+        denoising.train(torch.nn.Identity(), 0, 0.01, 0)
