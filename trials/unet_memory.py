@@ -7,7 +7,7 @@ measured on the same crops of six other photographs, also with what waits rounde
 arms are tuned over 250 steps. The two that decide, all skips and UNet-- at the scale that was best,
 are judged after 500 and 1000 steps at rates that suit 250. Then they are tuned over 1000 steps, on
 two seeds, and judged after 1000, 2000 and 4000. All arms that hold a fifteenth are judged after
-250: four scales, blocks in the IEM, and two rivals without aggregation.
+250: four scales, blocks in the IEM, and two rivals without aggregation; no skips also after 1000.
 """
 
 import repro  # first: caps threads and instruction set
@@ -137,6 +137,12 @@ def scales(finished: Mapping[str, Stored]) -> list[dict]:
     """All that hold a fifteenth, each at its better rate over 250 steps, the best first."""
     best = [one for one in chosen(finished["rates"]) if one["arm"] not in ("all skips", "no skips")]
     return sorted(best, key=partial(score, finished), reverse=True)
+
+
+def without(finished: Mapping[str, Stored]) -> list[dict]:
+    """No skips over 1000 steps, at the better rate over 250."""
+    best = chosen(finished["rates"])
+    return [one | {"steps": 1000} for one in best if one["arm"] == "no skips"]
 
 
 def lengthened(finished: Mapping[str, Stored], steps: int) -> list[dict]:
@@ -269,6 +275,14 @@ TRIALS = [
             2000: "What do twice the steps change, at the rates that suit 1000?",
             4000: "And four times the steps?",
         }.items()
+    ),
+    Trial(
+        "no skips, 1000 steps",
+        "How good is a network without skips after 1000 steps, at the rate that suits 250?",
+        measure,
+        QUANTITIES,
+        without,
+        seeds=range(120, 123),
     ),
 ]
 
