@@ -95,12 +95,12 @@ def best(rates: str, finished: Mapping[str, Stored]) -> list[dict]:
     return chosen(finished[rates])
 
 
-def around(finished: Mapping[str, Stored]) -> list[dict]:
-    """The variants that run twice as long, at the rate chosen for 12 epochs and at half of it."""
+def around(arms: tuple[str, ...], finished: Mapping[str, Stored]) -> list[dict]:
+    """Variants that run twice as long, at the rate chosen for 12 epochs and at half of it."""
     tuned = {setting["arm"]: setting for setting in chosen(finished["rates, plain"])}
     return [
         tuned[arm] | {"lr": rate, "epochs": 2 * EPOCHS}
-        for arm in LONGER
+        for arm in arms
         for rate in (tuned[arm]["lr"] / 2, tuned[arm]["lr"])
     ]
 
@@ -140,7 +140,7 @@ TRIALS = [
         "Which rate suits two designs over 24 epochs, task plain?",
         plain,
         (ACCURACY,),
-        around,
+        partial(around, LONGER),
         TUNE,
         ("lr",),
     ),
@@ -163,6 +163,23 @@ TRIALS = [
         lrs=(0.003, *WIDER),
         seeds=TUNE[:1],
         quantities=AT_BORDERS,
+    ),
+    Trial(
+        "rates, gates, longer",
+        "Which rate suits both gates over 24 epochs, task plain?",
+        plain,
+        (ACCURACY,),
+        partial(around, PLAIN[2:]),
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "gates, longer",
+        "What do both gates add to 24 epochs of plain?",
+        plain,
+        (ACCURACY,),
+        partial(best, "rates, gates, longer"),
+        JUDGE,
     ),
 ]
 
