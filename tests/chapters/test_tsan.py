@@ -22,7 +22,7 @@ def ages(seed, n, *, whole=False):
     return torch.tensor(np.rint(numbers) if whole else numbers)
 
 
-def randomised(net, seed=0):
+def randomized(net, seed=0):
     """The net in float64 and eval mode, with random weights and batch statistics."""
     rng = torch.Generator().manual_seed(seed)
     for name, value in net.double().state_dict().items():
@@ -37,7 +37,7 @@ def randomised(net, seed=0):
 
 def test_branches_by_hand(chapter):
     """Each branch by the printed formula: kernel, then batch normalization, all added."""
-    ac = randomised(chapter.AsymmetricConv(2, 3, 2))
+    ac = randomized(chapter.AsymmetricConv(2, 3, 2))
     x = torch.randn(1, 2, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     kernels = [branch[0].weight for branch in ac.branches]
     assert [tuple(w.shape) for w in kernels] == [(3, 2, 3, 3), (3, 2, 3, 1), (3, 2, 1, 3)]
@@ -59,7 +59,7 @@ def test_branches_by_hand(chapter):
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize(("c", "k"), [(1, 1), (3, 2), (2, 5)])
 def test_the_fold_is_the_layer(chapter, dim, c, k):
-    ac = randomised(chapter.AsymmetricConv(c, k, dim), seed=dim)
+    ac = randomized(chapter.AsymmetricConv(c, k, dim), seed=dim)
     assert len(ac.branches) == dim + 1
     x = torch.randn(2, c, *(4, 3, 5)[:dim], dtype=torch.float64)
     one = chapter.folded(ac)
@@ -73,7 +73,7 @@ def test_the_fold_is_the_layer(chapter, dim, c, k):
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_a_dense_layer_by_hand(chapter, dim):
-    layer = randomised(chapter.DenseLayer(3, dim, 3), seed=4)
+    layer = randomized(chapter.DenseLayer(3, dim, 3), seed=4)
     x = torch.randn(2, 3, *[6] * dim, dtype=torch.float64)
     pool = getattr(nn.functional, f"max_pool{dim}d")
     first, norm1, _, second, norm2, _ = layer.new
@@ -111,7 +111,7 @@ def test_the_released_sizes(chapter):
 
 
 def test_scale_dense_averages_over_space(chapter):
-    net = randomised(chapter.ScaleDense(2, 2, 2, 1, 4, (3, 1, 1, 1)))
+    net = randomized(chapter.ScaleDense(2, 2, 2, 1, 4, (3, 1, 1, 1)))
     x = torch.randn(3, 1, 8, 12, dtype=torch.float64)
     out = net.layers(nn.functional.elu(net.stem(x)))
     assert out.shape == (3, 18, 2, 3) and net(x).shape == (3, 18)
