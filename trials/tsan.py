@@ -2,7 +2,7 @@
 
     make trials CH=tsan
 
-Every seed has simulated subjects of its own (2000 to train, 1000 to test), an initialisation and an
+Every seed has simulated subjects of its own (2000 to train, 1000 to test), an initialization and an
 order of batches, so that seeds are independent runs and arms of one seed are paired.
 """
 
@@ -41,7 +41,7 @@ STEPS = {"stage 2, 1 year": 1.0, "stage 2, 5 years": 5.0, "stage 2, 10 years": 1
 FIVE = "stage 2, 5 years"
 UNROUNDED, AVERAGED, LONG = "stage 2, unrounded", "two averaged", "both, twice as long"
 LOUDER = "21 MSE"
-OTHER = 5000  # added to a seed for another initialisation and order
+OTHER = 5000  # added to a seed for another initialization and order
 ALONE = ("mean age", "ridge")
 #: Of the small ScaleDense: pixels of 16 mm, rates that rise before they fall, epochs.
 PIXELS, CYCLE, SHORT = (3, 12, 10), {"schedule": "onecycle"}, 10
@@ -76,7 +76,7 @@ def columns(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def trained(
     seed: int, loss: str, lr: float, epochs: int = EPOCHS, other: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ages of training and test subjects from one network; `other`: another initialisation."""
+    """Ages of training and test subjects from one network; `other`: another initialization."""
     x, x_test, y = columns(seed)
     net = tsan.light(x.shape[1] - 1, seed + other)
     fit(net, x, y, epochs=epochs, seed=seed + other, **tsan.recipe(lr, **LOSSES[loss]))
@@ -118,7 +118,7 @@ def fit_dense(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Ages from a small ScaleDense in two dimensions: 8 filters, 2 dense layers, 72 features.
 
-    seed: of initialisation and batches. tables: training and test subjects, columns of pixels, sex
+    seed: of initialization and batches. tables: training and test subjects, columns of pixels, sex
     and, for a second stage, rough age; training ages.
     """
     x, x_test, y = tables
@@ -140,7 +140,7 @@ def fit_dense(
 def dense_stage(
     seed: int, loss: str, lr: float, epochs: int = SHORT, other: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ages of training and test subjects from one stage; `other`: another initialisation."""
+    """Ages of training and test subjects from one stage; `other`: another initialization."""
     return fit_dense(seed + other, pixels(seed), loss, lr, epochs)
 
 
@@ -302,6 +302,11 @@ def above_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**s, "epochs": 2 * SHORT} for s in dense_settings(done) if s["arm"] == FIVE]
 
 
+def plateau_settings(done: dict[str, Any]) -> list[dict[str, Any]]:
+    """Both losses at four times the length, at the rates that were tuned for the shortest."""
+    return [{**s, "epochs": 4 * SHORT} for s in dense_settings(done) if "first_lr" not in s]
+
+
 SEEDS = range(110, 116)
 DENSE_SEEDS = range(110, 115)
 TRIALS = [
@@ -409,6 +414,22 @@ TRIALS = [
         QUANTITIES[:2],
         above_settings,
         DENSE_SEEDS,
+    ),
+    Trial(
+        "lengths",
+        "How does a light network with the MSE do after 40 epochs, at the rate for 20?",
+        losses,
+        QUANTITIES,
+        lambda done: grid(arm=["MSE"], lr=[best(done, "rates", "lr")["MSE"]], epochs=[2 * EPOCHS]),
+        SEEDS,
+    ),
+    Trial(
+        "dense-plateau",
+        "Which of its losses is better after 40 epochs, at the rates for 10?",
+        dense,
+        QUANTITIES[:2],
+        plateau_settings,
+        DENSE_SEEDS[:3],
     ),
 ]
 
