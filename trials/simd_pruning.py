@@ -373,6 +373,24 @@ TRIALS = [
         lambda finished: at_best(finished, 0.1, ARMS, rounds=2 * ROUNDS),
     ),
     tuning(
+        "tuning-thirty",
+        "Which settings suit each arm at 30 %, if they are chosen there?",
+        [
+            *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], budget=0.3),
+            *options("groups, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("groups, one-shot", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("unstructured, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
+            *options("filters, gradual", lr=[*RATES[1:], FASTER[0]], rule=["uniform"], budget=0.3),
+            *options("groups, ADMM", lr=RATES[:1], rho=[0.25, 1], budget=0.3),
+            *options("groups, ADMM", lr=RATES[1:3], rho=[0.0625], budget=0.3),
+        ],
+    ),
+    judging(
+        "thirty-tuned",
+        "And how accurate are they then?",
+        lambda finished: at_best(finished, 0.3, ARMS, "tuning-thirty"),
+    ),
+    tuning(
         "tuning-twice",
         "Which rate and constant suit ALCS after twice as many steps, if they are chosen there?",
         [
@@ -386,17 +404,6 @@ TRIALS = [
         "twice-tuned",
         "And how accurate is it then?",
         lambda finished: at_best(finished, 0.1, ARMS, "tuning-twice"),
-    ),
-    tuning(
-        "tuning-thirty",
-        "Which settings suit each arm at 30 %, if they are chosen there?",
-        [
-            *options("groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], budget=0.3),
-            *options("groups, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
-            *options("groups, one-shot", lr=[*RATES[1:], FASTER[0]], budget=0.3),
-            *options("unstructured, gradual", lr=[*RATES[1:], FASTER[0]], budget=0.3),
-            *options("filters, gradual", lr=[*RATES[1:], FASTER[0]], rule=["uniform"], budget=0.3),
-        ],
     ),
 ]
 
