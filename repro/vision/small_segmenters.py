@@ -16,7 +16,7 @@ from repro.vision.detection_metrics import Segments, mask_precision
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SIZE, MOST = 40, 3
+SIZE, MOST, BATCH = 40, 3, 16
 
 
 def masked_scenes(seed: int, learn: int = 640, test: int = 200) -> list[Tensor]:
@@ -63,16 +63,25 @@ def fit_segmenter(
         truth: masks (N, G, H', W').
         loss: of the net's answer and masks.
         lr: peak rate.
-        steps: of 16 pictures.
+        steps: of 16 pictures, as many as make whole epochs.
         seed: of their order.
+
+    Raises:
+        ValueError: pictures that are no whole batches, or steps that are no whole epochs.
     """
+    batches, rest = divmod(len(x), BATCH)
+    if rest or not batches or steps < 0 or steps % batches:
+        raise ValueError(
+            f"fit_segmenter: expected whole batches of {BATCH} pictures, and steps that take all "
+            f"of them equally often; got {len(x)} pictures and {steps} steps"
+        )
     adamw = partial(torch.optim.AdamW, weight_decay=1e-4, fused=True)
     return fit(
         net,
         x,
         truth,
-        epochs=steps * 16 // len(x),
-        batch_size=16,
+        epochs=steps // batches,
+        batch_size=BATCH,
         lr=lr,
         seed=seed,
         loss=loss,

@@ -64,6 +64,9 @@ def test_engines_refuse_what_they_cannot_run(bnn):
     for filters, groups in ((w[:, :2], 1), (w[..., :2], 1), (w[:, :, :2], 1), (w[:, :1], 3)):
         with pytest.raises(ValueError, match="odd sides"):
             bnn.engine(a, bnn.stored(filters, 1), groups=groups)
+    for axes in (a[0], a[None]):
+        with pytest.raises(ValueError, match=r"expected codes \(N, C, H, W\), filters"):
+            bnn.engine(axes, bnn.stored(w, 1))
 
 
 @pytest.mark.parametrize("mode", [0, 1])

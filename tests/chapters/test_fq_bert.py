@@ -335,6 +335,21 @@ def test_the_integer_encoder_equals_the_quantized_one(fq, seed, bits):
     assert torch.allclose(pooled, torch.stack(expected))
 
 
+@pytest.mark.parametrize("broken", [0.0, math.nan])
+@pytest.mark.parametrize("rows", [False, True])
+def test_maps_without_a_scale_are_named(fq, broken, rows):
+    x = batch(0)
+    net = fq.calibrated(layers(0), nn.Identity(), fq.Spec(rows=rows), x).double()
+    layer, s = net.encoder.layers[0], net.encoder.input.scale
+    with torch.no_grad():
+        layer.maps["v"].weight[0 if rows else slice(None)] = broken
+    with pytest.raises(ValueError, match="all zero, or not finite, have no scale"):
+        fq.affine(layer.maps["v"], s, layer.wires["v"].scale)
+    if not rows:
+        with pytest.raises(ValueError, match="have no scale"):
+            fq.integers(layer, s)
+
+
 @pytest.mark.parametrize(
     "extras", [{}, {"softmax": False}, {"norm": False}, {"scales": False}, {"rows": True}]
 )

@@ -1,5 +1,6 @@
 """Scenes with masks, the recipe of small segmenters, and perfect answers."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -50,6 +51,15 @@ def test_training_takes_steps():
     history = fit_segmenter(net, x, 2 * x, nn.MSELoss(), lr=0.05, steps=10, seed=0)
     assert len(history.loss) == 5 and history.loss[-1] < history.loss[0]
     assert not torch.equal(before, net.weight) and not net.training
+
+
+@pytest.mark.parametrize(
+    ("pictures", "steps"), [(64, 13), (64, 2), (64, -4), (24, 3), (24, 24), (0, 4)]
+)
+def test_steps_that_are_no_whole_epochs_are_named(pictures, steps):
+    x = torch.zeros(pictures, 1, 4, 4)
+    with pytest.raises(ValueError, match=f"got {pictures} pictures and {steps} steps"):
+        fit_segmenter(nn.Conv2d(1, 1, 1), x, x, nn.MSELoss(), lr=0.1, steps=steps, seed=0)
 
 
 def test_perfect_answers_have_perfect_precision():
