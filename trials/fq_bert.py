@@ -189,6 +189,11 @@ TRIALS = [
         ),
         TUNE[1:],
     ),
+    fine_tuned(
+        "ablation",
+        "What do weights of 4 and activations of 8 bits cost without the other parts?",
+        ["4 bits, no extras"],
+    ),
 ]
 
 if __name__ == "__main__":
