@@ -202,6 +202,17 @@ TRIALS = [
         lambda finished: like("{-1,+1}, 2 bits", 2 * STEPS, finished),
         JUDGE,
     ),
+    Trial(
+        "longest",
+        "Are 800 steps a plateau?",
+        measure,
+        QUANTITIES,
+        lambda finished: [
+            *best(("float", "{-1,+1}", "{0,1}, mixed"), finished, 4 * STEPS),
+            *like("{-1,+1}, 2 bits", 4 * STEPS, finished),
+        ],
+        JUDGE[:1],
+    ),
 ]
 
 if __name__ == "__main__":
