@@ -392,17 +392,19 @@ TRIALS = [
     ),
     tuning(
         "tuning-twice",
-        "Which rate and constant suit ALCS after twice as many steps, if they are chosen there?",
+        "Which settings suit groups after twice as many steps, if they are chosen there?",
         [
             one | {"rounds": 2 * ROUNDS}
-            for one in options(
-                "groups, ADMM", lr=[*RATES[1:], FASTER[0]], rho=[0.25, 1], stage=[ROUNDS]
-            )
+            for arm, own in {
+                "groups, ADMM": {"rho": [0.25, 1]},
+                "groups, gradual": {},
+            }.items()
+            for one in options(arm, lr=[*RATES[1:], FASTER[0]], stage=[ROUNDS], **own)
         ],
     ),
     judging(
         "twice-tuned",
-        "And how accurate is it then?",
+        "And how accurate are they then?",
         lambda finished: at_best(finished, 0.1, ARMS, "tuning-twice"),
     ),
 ]
