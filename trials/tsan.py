@@ -429,7 +429,7 @@ TRIALS = [
         dense,
         QUANTITIES[:2],
         plateau_settings,
-        DENSE_SEEDS[:3],
+        DENSE_SEEDS,
     ),
 ]
 
