@@ -427,3 +427,56 @@ def test_the_simulator_agrees_with_the_formula_of_the_levels(chapter):
         means.append(chapter.completion(jobs, finish)[500:3800].mean() / 1000)
     error = np.std(means, ddof=1) / math.sqrt(len(means))
     assert abs(np.mean(means) - chapter.mean_las(0.5, mixed, (1.5,))) < 3.5 * error
+
+
+# ---- deadlines, fair finishes, shared GPUs ----
+
+
+@pytest.mark.parametrize("preempt", [False, True])
+def test_the_earliest_deadline_goes_first(chapter, preempt):
+    for seed in range(8):
+        jobs = random_jobs(chapter, seed)
+        due = [2 * job.submit + job.seconds for job in jobs]
+        policy = chapter.earliest(jobs, due, preempt)
+        assert policy.preempt == preempt and policy.skip and policy.until is None
+        assert [policy.priority(job, 3, 4) for job in jobs] == due
+        by_events, _ = chapter.simulate(jobs, chapter.Pool(8), policy, 3)
+        assert np.array_equal(by_events, chapter.by_seconds(jobs, chapter.Pool(8), policy, 3))
+    assert not chapter.earliest(jobs, due).preempt
+
+
+def test_deadlines_belong_to_jobs(chapter):
+    jobs = [chapter.Job(0, 1, 5), chapter.Job(0, 1, 5)]
+    assert chapter.earliest(jobs, [7, 7]).priority(jobs[0], 0, 5) == 7
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        chapter.earliest(jobs, [7, 8])
+    with pytest.raises(ValueError):
+        chapter.earliest(jobs, [7])
+
+
+def test_time_alone_on_a_share(chapter):
+    jobs = [chapter.Job(3, gpus, 10) for gpus in (1, 2, 4, 8)]
+    assert chapter.time_alone(jobs, 8, 4).tolist() == [10, 10, 20, 40]
+    assert chapter.time_alone(jobs, 8, 0.5).tolist() == [10, 10, 10, 10]
+    for N in (0, -1):
+        with pytest.raises(ValueError, match="N > 0"):
+            chapter.time_alone(jobs, 8, N)
+
+
+@pytest.mark.parametrize("r", [0.3, 0.5, 0.6, 1.0])
+def test_pairs_by_a_slow_loop(chapter, r):
+    for gpus, n in itertools.product(range(1, 5), range(12)):
+        on = [[j] for j in range(min(n, gpus))]  # jobs of each GPU
+        for j in range(gpus, min(n, 2 * gpus) if r > 0.5 else 0):
+            on[2 * gpus - 1 - j].append(j)
+        speeds = [0.0] * n
+        for together in on:
+            for j in together:
+                speeds[j] = 1.0 if len(together) == 1 else r
+        assert chapter.side_by_side(n, gpus, r).tolist() == speeds
+
+
+@pytest.mark.parametrize(("gpus", "r"), [(0, 0.6), (2, 0.0), (2, 1.1), (2, -0.5)])
+def test_impossible_pairs_are_refused(chapter, gpus, r):
+    with pytest.raises(ValueError, match="expected a speed"):
+        chapter.side_by_side(3, gpus, r)
