@@ -174,6 +174,29 @@ def drawn(seed: int, arm: str, lr: float, clip: float, steps: int) -> dict[str, 
     return {"accuracy": float(np.mean(found))}
 
 
+# ---- the table of all cells ----
+
+SHORT = 20  # steps of a private training
+
+
+def alone(cell: str, seed: int, noise: float, **training: float | None) -> float:
+    """Test accuracy of one cell, trained with a noise that is given."""
+    x, y, x_test, y_test = images(seed)
+    net = trained(cell, x, y, seed, noise=noise, **training)
+    return 100 * accuracy(net, x_test, y_test)
+
+
+def tune(seed: int, arm: str, **training: float | None) -> dict[str, float]:
+    """Mean test accuracy of three cells, which hold every operation, to choose a rate by."""
+    return {"accuracy": float(np.mean([alone(c, seed, **training) for c in ("515", "642", "214")]))}
+
+
+def tabulate(seed: int, arm: str, first: int, **training: float | None) -> dict[str, float]:
+    """Test accuracies of 25 cells with one operation at their first edge, by the other two."""
+    pairs = itertools.product(SPACE, repeat=2)
+    return {f"{a}{b}": alone(f"{first}{a}{b}", seed, **training) for a, b in pairs}
+
+
 # ---- what is run ----
 
 PERCENT = (Quantity("accuracy", "%", ".1f"),)
@@ -184,6 +207,8 @@ TUNE, JUDGE, SEARCHED = range(100, 102), range(120, 125), range(120, 126)
 SEARCHES = ("DP-aware", "not DP-aware")
 KINDS = ("515", "919", "414", "525", "616")  # SELU, sigmoid, ReLU; SELU and the average; tanh
 RATES = (2.0, 4.0, 8.0, 16.0)
+TABLED = range(110, 112)
+PAIRS = tuple(Quantity(f"{a}{b}", "%", ".1f") for a in SPACE for b in SPACE)
 Finished = Mapping[str, Stored]
 
 
@@ -226,6 +251,24 @@ def searches(final: str, arms: Sequence[str]) -> Callable[[Finished], list[Setti
         return [{"arm": arm, "search_lr": rates[arm], **both} for arm in arms]
 
     return settings
+
+
+def table_rates(finished: Finished) -> list[Setting]:
+    """Rates for the tables of private and of ordinary trainings."""
+    noise = {"private": sigma(SHORT), "ordinary": 0.0}
+    private = grid(arm=["private"], lr=[0.4, 0.8, 1.6, 3.2], clip=[1.0], steps=[SHORT])
+    ordinary = grid(arm=["ordinary"], lr=[0.025, 0.05, 0.1], clip=[None], steps=[STEPS])
+    return [{**one, "noise": noise[one["arm"]]} for one in private + ordinary]
+
+
+def table_of(arm: str) -> Callable[[Finished], list[Setting]]:
+    """A table at its best rate, 25 cells a run."""
+    return lambda finished: [
+        {**found, "first": first}
+        for found in chosen(finished["rates of tables"])
+        if found["arm"] == arm
+        for first in SPACE
+    ]
 
 
 TRIALS = [
@@ -356,6 +399,31 @@ TRIALS = [
         PERCENT,
         best("rates of sigmoid"),
         JUDGE,
+    ),
+    Trial(
+        "rates of tables",
+        "Which rates suit three cells, for the tables of all?",
+        tune,
+        PERCENT,
+        table_rates,
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "table",
+        "How accurate is every private cell, by its second and third operation?",
+        tabulate,
+        PAIRS,
+        table_of("private"),
+        TABLED,
+    ),
+    Trial(
+        "ordinary table",
+        "How accurate is every cell without privacy?",
+        tabulate,
+        PAIRS,
+        table_of("ordinary"),
+        TABLED[:1],
     ),
 ]
 

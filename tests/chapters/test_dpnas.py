@@ -33,6 +33,13 @@ def twins(chapter):
     return net, copy.deepcopy(net)
 
 
+@pytest.fixture
+def sharing(chapter):
+    """A network whose cells share weights between ReLU and SELU, and images for it."""
+    torch.manual_seed(0)
+    return chapter.small([(4, 5)] * 3).double(), *batch(12)
+
+
 # ---- accounting ----
 
 
@@ -205,10 +212,8 @@ def test_wrong_trainings_are_refused(chapter, wrong):
         chapter.train(chapter.cnn().double(), x[:0], y[:0], steps=1, q=0.5, lr=0.1, seed=0)
 
 
-def test_shared_weights_learn_only_where_they_are_used(chapter):
-    torch.manual_seed(0)
-    net = chapter.small([(4, 5)] * 3).double()
-    x, y = batch(12)
+def test_shared_weights_learn_only_where_they_are_used(chapter, sharing):
+    net, x, y = sharing
     before = copy.deepcopy(net.state_dict())
     cells = iter([(5, 4, 4), (5, 4, 5)])
     chapter.train(net, x, y, steps=2, q=1.0, lr=1.0, seed=0, C=0.1, sigma=1.0,
@@ -219,10 +224,8 @@ def test_shared_weights_learn_only_where_they_are_used(chapter):
     assert len(convs) == 12 and moved == set(before) - unused
 
 
-def test_an_unused_weight_goes_on_by_its_momentum(chapter):
-    torch.manual_seed(0)
-    net = chapter.small([(4, 5)] * 3).double()
-    x, y = batch(12)
+def test_an_unused_weight_goes_on_by_its_momentum(chapter, sharing):
+    net, x, y = sharing
     seen, cells = [], iter([(4, 4, 4), (5, 5, 5), (5, 5, 5)])
 
     def before():
@@ -309,6 +312,11 @@ def test_published_networks(chapter, name, weights, side, channels, head):
     assert type(net.layers[-2]).__name__ == head
     norms = [m for m in net.modules() if isinstance(m, torch.nn.GroupNorm)]
     assert all(m.num_groups == 8 and not m.affine for m in norms)
+
+
+def test_networks_that_were_not_published_are_refused(chapter):
+    with pytest.raises(ValueError, match="expected one of CIFAR-10, MNIST, Fashion-MNIST"):
+        chapter.dpnasnet("mnist")
 
 
 def test_published_cells(chapter):
@@ -445,6 +453,22 @@ def test_learning_is_adam_on_the_loss(chapter):
         b = 0.99 * b + 0.01 * R
     for p, q in zip(policy.parameters(), other.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("seen", [[3, 1, 4, 1, 5, 9, 2], [2, 2, 1, 2, 0, 1, 1], [7] * 7])
+def test_random_search_is_the_mean_over_all_sets(chapter, seen):
+    seen, worth = np.array(seen), np.random.default_rng(0).random(7)
+    for n in range(1, 8):
+        found = []
+        for cells in map(list, itertools.combinations(range(7), n)):
+            best = [i for i in cells if seen[i] == seen[cells].max()]
+            found.append(worth[best].mean())
+        assert chapter.best_of(seen, worth, n) == pytest.approx(np.mean(found))
+    for n in (0, 8):
+        with pytest.raises(ValueError, match="1 <= n <= A"):
+            chapter.best_of(seen, worth, n)
+    with pytest.raises(ValueError, match="expected a worth"):
+        chapter.best_of(seen, worth[:6], 2)
 
 
 def test_networks_survive_pickling(chapter):
