@@ -458,9 +458,9 @@ def test_time_alone_on_a_share(chapter):
     jobs = [chapter.Job(3, gpus, 10) for gpus in (1, 2, 4, 8)]
     assert chapter.time_alone(jobs, 8, 4).tolist() == [10, 10, 20, 40]
     assert chapter.time_alone(jobs, 8, 0.5).tolist() == [10, 10, 10, 10]
-    for N in (0, -1):
+    for gpus, N in ((8, 0), (8, -1), (8, math.nan), (0, 2)):
         with pytest.raises(ValueError, match="N > 0"):
-            chapter.time_alone(jobs, 8, N)
+            chapter.time_alone(jobs, gpus, N)
 
 
 @pytest.mark.parametrize("r", [0.3, 0.5, 0.6, 1.0])
