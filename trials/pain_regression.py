@@ -6,7 +6,8 @@ All people are synthetic. Run `100 + k` leaves subject k out, trains on the 24 o
 k; each run has a start and an order of its own. Rates are chosen on another 25 subjects, on seeds
 110 and 111. Other lengths and the starts are compared in five runs, `100 + f` of which tests the
 subjects f, f + 5, ... One step that stood out there is judged again on 25 further people, in the
-runs 120 to 124.
+runs 120 to 124. Two starts of a network whose layers all learn are compared with one subject left
+out, too: run `200 + k` leaves out subject k.
 """
 
 import repro  # first: caps threads and instruction set
@@ -197,6 +198,14 @@ def judge_fresh(seed: int, arm: str, lr: float, epochs: int, start: str) -> dict
     return {q.name: float(np.nan_to_num(found[int(q.name[-1])][q.name[:3]])) for q in FRESH}
 
 
+def judge_one(
+    seed: int, arm: str, lr: float, epochs: int, start: str, subject: int
+) -> dict[str, float]:
+    """One subject left out; start, order and people of verification are this subject's own."""
+    (found,) = run(100, torch.tensor([subject]), seed + subject, arm, lr, epochs, start)
+    return {measure: float(np.nan_to_num(value)) for measure, value in found.items()}
+
+
 def verify(seed: int, arm: str) -> dict[str, float]:
     """Equal error rate of a start, by cosines, on 480 images of 60 people it has not seen."""
     drawn = faces(60, 8, 32, 10_000 + seed, first=500, pose=0.7, place=0.0, expression=2.0, noise=6)
@@ -226,6 +235,17 @@ def started(finished: Mapping[str, Stored]) -> list[dict]:
     found = chosen(finished["start rates"])
     same = {"arm": "smooth+center", "start": "identity"}
     return [*({**one, "arm": "shuffled levels"} for one in found if one == {**one, **same}), *found]
+
+
+def one_by_one(order: Sequence[int], finished: Mapping[str, Stored]) -> list[dict]:
+    """From scratch and from verification, subject after subject."""
+    both = [
+        one
+        for start in STARTS[:2]
+        for one in chosen(finished["start rates"])
+        if (one["arm"], one["epochs"], one["start"]) == ("smooth+center", 2 * EPOCHS, start)
+    ]
+    return [{**one, "subject": subject} for subject in order for one in both]
 
 
 def lasting_starts(finished: Mapping[str, Stored]) -> list[dict]:
@@ -280,6 +300,8 @@ EACH = tuple(
     for j in range(5)
     for name in ("pcc", "mae", "mse", "wmae")
 )
+#: All 25 subjects, in an order that lets the first of them stand for all.
+SHUFFLED = np.random.default_rng(200).permutation(25).tolist()
 FRESH = tuple(q for q in EACH if q.name[:3] in ("pcc", "mse"))
 TRIALS = [
     Trial(
@@ -333,6 +355,14 @@ TRIALS = [
         FRESH,
         lasting_starts,
         seeds=range(120, 125),
+    ),
+    Trial(
+        "one by one",
+        "Does verification help where one subject is left out?",
+        judge_one,
+        SIX,
+        partial(one_by_one, SHUFFLED),
+        seeds=[200],
     ),
 ]
 
