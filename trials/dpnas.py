@@ -29,13 +29,13 @@ from repro.trials import Stored, chosen
 dpnas = repro.chapter("dpnas")
 EPSILON, DELTA, STEPS, CLIP = 3.0, 1e-4, 40, 0.1
 Q = 256 / 1297
-MADE = {"tanh CNN": ("tanh", False), "normalized": ("tanh", True)}
+MADE = "tanh CNN"
 
 
 @cache
-def sigma(steps: int, target: float = EPSILON) -> float:
+def sigma(steps: int) -> float:
     """The noise multiplier of a training."""
-    return dpnas.noise_for(target, Q, steps, DELTA)
+    return dpnas.noise_for(EPSILON, Q, steps, DELTA)
 
 
 @cache
@@ -56,20 +56,15 @@ def trained(
 ) -> nn.Module:
     """A hand-made network, or that of a cell such as "535", after its training."""
     torch.manual_seed(seed)
-    if arm in MADE:
-        net = dpnas.cnn(MADE[arm][0], norm=MADE[arm][1])
-    else:
-        net = dpnas.small([(int(o),) for o in arm])
+    net = dpnas.cnn() if arm == MADE else dpnas.small([(int(o),) for o in arm])
     private = {} if clip is None else {"C": clip, "sigma": noise}
     return dpnas.train(net, x, y, steps=steps, q=Q, lr=lr, seed=seed, **private).eval()
 
 
-def measure(
-    seed: int, arm: str, lr: float, clip: float | None, steps: int, target: float = EPSILON
-) -> dict[str, float]:
+def measure(seed: int, arm: str, lr: float, clip: float | None, steps: int) -> dict[str, float]:
     """Test accuracy of one training; an ordinary one without a clipping norm."""
     x, y, x_test, y_test = images(seed)
-    net = trained(arm, x, y, seed, lr, clip, steps, sigma(steps, target))
+    net = trained(arm, x, y, seed, lr, clip, steps, sigma(steps))
     return {"accuracy": 100 * accuracy(net, x_test, y_test)}
 
 

@@ -71,6 +71,27 @@ def test_conversions(chapter, delta):
     assert known < classic
 
 
+@pytest.mark.parametrize("delta", [-1e-5, 0, 1, math.nan])
+def test_an_epsilon_needs_a_chance_between_0_and_1(chapter, delta):
+    with pytest.raises(ValueError, match="0 < delta < 1, got delta ="):
+        chapter.epsilon(np.ones(63), delta)
+
+
+@pytest.mark.parametrize("total", [np.full(63, math.nan), np.full(63, -1.0), np.ones(3), 1.0])
+def test_an_epsilon_needs_a_divergence_of_every_order(chapter, total):
+    with pytest.raises(ValueError, match=r"expected \(63,\) divergences >= 0"):
+        chapter.epsilon(total, 1e-5)
+
+
+def test_unknown_pieces_are_named(chapter):
+    with pytest.raises(ValueError, match=r"expected one of ReLU, .*, got 'GELU'"):
+        chapter.cnn("GELU")
+    with pytest.raises(ValueError, match="numbered 0 to 9, got -1"):
+        chapter.operation(-1, 8, 4)
+    with pytest.raises(ValueError, match="expected 3 operations, got 2"):
+        chapter.sample(chapter.Controller(nodes=2), [1, 2])
+
+
 def test_no_loss_is_no_negative_epsilon(chapter):
     assert chapter.epsilon(np.zeros(63), 0.5) == 0.0
 
@@ -345,9 +366,6 @@ def test_small_networks(chapter):
     kinds = [type(layer).__name__ for layer in made]
     assert kinds == ["Conv2d", "Tanh", "MaxPool2d", "Conv2d", "Tanh", "MaxPool2d", "Flatten",
                      "Linear", "Tanh", "Linear"]  # fmt: skip
-    normed = [layer for layer in chapter.cnn("ReLU", norm=True)
-              if isinstance(layer, torch.nn.GroupNorm)]  # fmt: skip
-    assert [(layer.num_groups, layer.affine) for layer in normed] == [(4, False)] * 2
 
 
 def test_initial_scale_is_the_released_one(chapter):
