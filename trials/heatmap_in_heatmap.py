@@ -281,10 +281,11 @@ TRIALS = [
     ),
     Trial(
         "faster-32",
-        "The best rate of offset regression was the highest offered: what does twice that give?",
+        "Two arms were best at the highest rate offered: what does twice that give?",
         measure,
         QUANTITIES,
-        grid(arm=["offset"], lr=[0.16], epochs=[LONG]),
+        grid(arm=["offset"], lr=[0.16], epochs=[LONG])
+        + grid(arm=["soft"], lr=[0.64], epochs=[LONG]),
         seeds=[100, 101],
     ),
     Trial(
