@@ -339,6 +339,27 @@ def test_groups_take_their_turn_on_the_array(chapter):
     assert chapter.macs(layer, x) == 8 * 18 * 25
 
 
+def test_the_recipe_is_the_one_that_the_page_states(chapter):
+    assert (chapter.CHANNELS, chapter.EPOCHS, chapter.BATCH) == ((1, 8, 16, 32), 20, 64)
+    w = kernel()
+    for made, stated in (
+        (chapter.tucker(w, 3, 2), chapter.tucker(w, 3, 2, sweeps=20)),
+        (chapter.cp(w, 3), chapter.cp(w, 3, sweeps=100, ridge=1e-3)),
+    ):
+        assert all(torch.equal(a, b) for a, b in zip(made, stated, strict=True))
+
+
+@pytest.mark.parametrize("r", [6, 7])
+def test_ranks_may_use_up_the_matrix_and_no_more(chapter, r):
+    w = kernel()
+    if r == 6:
+        assert torch.allclose(chapter.composed(chapter.channel(w, r), 5, 3, 3), w)
+        assert torch.allclose(chapter.composed(chapter.spatial(w, 15), 5, 3, 3), w)
+    else:
+        with pytest.raises(ValueError, match="r: expected a whole number from 1 to 6"):
+            chapter.channel(w, r)
+
+
 def test_all_but_the_first_convolution_are_replaced(chapter):
     net = chapter.network((1, 2, 3, 4))
     made = chapter.replaced(net, lambda conv: nn.Identity())
