@@ -521,15 +521,9 @@ def lessons() -> list[dict]:
     return made + grid(arm=["shuffled"], **few, T=[2], lr=[0.512])
 
 
-def chosen(finished: Mapping[str, Any], tuned: str, **more: Any) -> list[dict]:
+def chosen(finished: Mapping[str, Any], tuned: str) -> list[dict]:
     """What a tuning trial chose, for the judging seeds."""
-    return [{**one, **more} for one in trials.chosen(finished[tuned])]
-
-
-def longer(finished: Mapping[str, Any]) -> list[dict]:
-    """Arms of the two orders that are judged at twice the length as well."""
-    arms = ("fine", "vector", "kernel", "filter", "k-means", "uniform")
-    return [one for one in chosen(finished, "tuning", epochs=20) if one["arm"] in arms]
+    return trials.chosen(finished[tuned])
 
 
 CORE = [
@@ -552,14 +546,8 @@ SHAPES = [
     *grid(arm=["narrow"], strength=[0.375], lr=RATES),
 ]
 OWN = [
-    *grid(arm=["STTN"], strength=[2], lr=RATES),
-    *grid(arm=["PalQuant"], strength=[4], lr=[0.01, 0.04, 0.16]),
-]
-MILDER = [
-    *grid(arm=["fine", "filter"], strength=[50], lr=RATES),
-    *grid(arm=["fine, random", "filter, random"], strength=[90], lr=RATES),
-    *grid(arm=["channel"], strength=[50], lr=RATES),
-    *grid(arm=["k-means"], strength=[3], lr=RATES),
+    *grid(arm=["STTN"], strength=[2], lr=[2e-3, *RATES]),
+    *grid(arm=["PalQuant"], strength=[4], lr=[0.01, 0.04, 0.16, 0.64]),
 ]
 FASTER = [*RATES[1:], 0.512]
 LONGER = [
@@ -601,11 +589,6 @@ TRIALS = [
     tuning("tuning-own", "And which suits the networks of two other chapters?", OWN),
     Trial("own", "How accurate are they?", compress, QUANTITIES,
           lambda finished: chosen(finished, "tuning-own"), JUDGES),
-    tuning("tuning-milder", "Which rate suits milder compression?", MILDER),
-    Trial("milder", "How accurate is it?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning-milder"), JUDGES),
-    Trial("orders-twice", "And the two orders, with twice as many further steps?", compress,
-          QUANTITIES, longer, JUDGES),
 ]  # fmt: skip
 
 if __name__ == "__main__":

@@ -251,6 +251,8 @@ def test_even_levels_are_even_and_no_other_range_is_better(chapter, K):
 def test_even_levels_need_two(chapter):
     with pytest.raises(ValueError, match="K: expected a whole number from 2"):
         chapter.evenly([1.0, 2.0], 1)
+    with pytest.raises(ValueError, match="from 2 to 65536, got 65537"):
+        chapter.evenly([1.0, 2.0], 2**16 + 1)
 
 
 def test_distortion_is_the_mean_squared_distance_to_the_nearest(chapter):
@@ -358,6 +360,18 @@ def test_ranks_may_use_up_the_matrix_and_no_more(chapter, r):
     else:
         with pytest.raises(ValueError, match="r: expected a whole number from 1 to 6"):
             chapter.channel(w, r)
+
+
+def test_stacks_keep_the_size_of_the_map_on_both_axes(chapter):
+    made = chapter.stack([kernel(4, 2, 1, 5), kernel(3, 4, 7, 1)])
+    assert made(torch.zeros(1, 2, 8, 9, dtype=torch.float64)).shape == (1, 3, 8, 9)
+
+
+def test_what_is_no_kernel_is_named(chapter):
+    with pytest.raises(ValueError, match="finite numbers, got list"):
+        chapter.kernel([1.0])
+    with pytest.raises(ValueError, match=r"finite numbers, got \(2, 3\)"):
+        chapter.kernel(torch.zeros(2, 3))
 
 
 def test_all_but_the_first_convolution_are_replaced(chapter):
