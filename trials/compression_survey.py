@@ -499,6 +499,7 @@ def teach(
 
 RATES = [8e-3, 3.2e-2, 0.128]
 TUNING, JUDGES, PUPILS = (100, 101), range(110, 115), range(110, 118)
+FRESH = range(120, 132)
 QUANTITIES = (
     Quantity("accuracy", "%", ".1f"),
     Quantity("before", "%", ".1f"),
@@ -558,6 +559,27 @@ LONGER = [
 ]
 
 
+SOFT = grid(
+    arm=["smoothed", "distilled"],
+    labels=[LABELLED],
+    T=[2, 4],
+    lr=[2e-3, *RATES, 0.512],
+    steps=[800],
+)
+
+
+def rivals(finished: Mapping[str, Any], steps: int) -> list[dict]:
+    """Soft answers at the temperature that suits them, and smoothing at both."""
+    runs = finished["tuning-soft"]["runs"]
+
+    def tuned(one: dict) -> float:
+        return sum(run["measured"]["accuracy"] for run in runs if run["settings"] == one)
+
+    best = sorted(chosen(finished, "tuning-soft"), key=tuned, reverse=True)
+    soft = next(one for one in best if one["arm"] == "distilled")
+    return [one | {"steps": steps} for one in best if one["arm"] == "smoothed" or one is soft]
+
+
 def tuning(name: str, question: str, settings: list[dict]) -> Trial:
     """A trial that chooses a rate for every arm and strength."""
     return Trial(name, question, compress, QUANTITIES, settings, TUNING, ("lr",))
@@ -575,6 +597,12 @@ TRIALS = [
           LONGER, (*TUNING, 102), ("lr",)),
     Trial("few-twice", "How good is it then?", teach, SCHOOL,
           lambda finished: chosen(finished, "tuning-few-twice"), PUPILS),
+    Trial("tuning-soft", "Which rate suits soft answers and smoothing over 800 steps?", teach,
+          SCHOOL, SOFT, (*TUNING, 102), ("lr",)),
+    Trial("soft", "How good is the student then, on seeds that no rule had seen?", teach, SCHOOL,
+          partial(rivals, steps=800), FRESH),
+    Trial("soft-twice", "And after 1600 steps?", teach, SCHOOL, partial(rivals, steps=1600),
+          FRESH),
     tuning("tuning-families", "Which rate suits the other families, and earlier chapters?",
            FAMILIES),
     Trial("families", "How accurate is each of them?", compress, QUANTITIES,
