@@ -19,8 +19,10 @@ def fingerprint(script: Path, function: str) -> str:
     It covers the definitions of the script that the function reaches by name, directly or through
     others, and those of the method cells of every chapter named in them. A name counts wherever it
     stands, so more is covered than is used, never less, unless a name is put together at run time.
-    Comments, docstrings, layout, and what is not reached are left out: they may change, and
-    another function or a larger grid may come, without making finished runs worthless.
+    Comments, docstrings, layout, guards, and what is not reached are left out: they may change, and
+    another function or a larger grid may come, without making finished runs worthless. A guard is
+    a condition that does nothing but raise an error. No run that finished has met it, so a clearer
+    error, or one more, changes no result. Its condition must only look, not draw numbers.
 
     Args:
         script: the file `trials/SLUG.py`.
@@ -70,11 +72,22 @@ def mentioned(node: ast.AST) -> set[str]:
     return words
 
 
+class _WithoutGuards(ast.NodeTransformer):
+    """Takes guards out of a piece of code; what is left need not be a program."""
+
+    def visit_If(self, node: ast.If) -> ast.If | None:
+        """None for a condition that only raises; one that also names its finding (:=) stays."""
+        self.generic_visit(node)
+        names = any(isinstance(part, ast.NamedExpr) for part in ast.walk(node.test))
+        raises = len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+        return None if raises and not node.orelse and not names else node
+
+
 def _statements(source: str) -> list[ast.stmt]:
-    """The statements of a file without those that only start it as a program."""
+    """The statements of a file without guards and without those that start it as a program."""
     return [
         node
-        for node in ast.parse(source).body
+        for node in _WithoutGuards().visit(ast.parse(source)).body
         if not (isinstance(node, ast.If) and "__name__" in mentioned(node.test))
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
     ]

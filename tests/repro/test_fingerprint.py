@@ -59,6 +59,16 @@ def method(x):
     '''What it does.'''
     return Rule().forward(x)
 """
+TWO_GUARDS = """    if x < 0:
+        raise ValueError("below 0")
+    elif x > 1:
+        raise ValueError("above 1")
+"""
+GUARD_THAT_CHANGES = "    if x < 0:\n        x = 0\n    return x\n\n\ndef other"
+GUARD_WITH_A_WAY_OUT = (
+    "    if x < 0:\n        raise E\n    else:\n        x = 1\n    return x\n\n\ndef other"
+)
+GUARD_THAT_NAMES = "    if y := x < 0:\n        raise E\n    return x\n\n\ndef other"
 
 
 @pytest.fixture
@@ -93,6 +103,19 @@ def hashed(tmp_path, monkeypatch):
         {"method": ("What it does.", "How.")},
         {"method": ("def other(x):\n    return x", "def other(x):\n    return 2 * x")},
         {"method": ("def other", "import torch\n\ndef other")},
+        {
+            "method": (
+                "    return helper",
+                "    if x < 0:\n            raise E(x)\n        return helper",
+            )
+        },
+        {"method": ("    return x\n\n\ndef other", TWO_GUARDS + "    return x\n\n\ndef other")},
+        {
+            "script": (
+                "    return trained",
+                "    if seed is None:\n        raise E\n    return trained",
+            )
+        },
     ],
     ids=str,
 )
@@ -114,6 +137,9 @@ def test_what_the_function_does_not_reach_may_change(hashed, changes):
         {"method": ("def helper(x):\n    return x", "def helper(x):\n    return 2 * x")},
         {"method": ("class Rule", "class Rule(object)")},
         {"method": ("class Rule", "SCALE, REST = 2, 3\n\nclass Rule")},
+        {"method": ("    return x\n\n\ndef other", GUARD_THAT_CHANGES)},
+        {"method": ("    return x\n\n\ndef other", GUARD_WITH_A_WAY_OUT)},
+        {"method": ("    return x\n\n\ndef other", GUARD_THAT_NAMES)},
     ],
     ids=str,
 )
