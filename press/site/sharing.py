@@ -72,7 +72,7 @@ def draw(app: Sphinx) -> None:
     found = library.read_all(app.env.found_docs)
     coverage = total(chapter.records for chapter in found)
     lines = [
-        f"{len(found)} of {toc.PAPERS} papers so far",
+        f"{len(found)} of {toc.PAPERS} papers",
         f"{coverage.tested} of {coverage.stated} claims tested",
         *(f"{number} {verdict}" for verdict, number in coverage.verdicts.items()),
     ]

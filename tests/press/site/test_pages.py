@@ -174,7 +174,7 @@ class TestLanding:
         opening = page.select_one(".opening")
         assert words(opening.select_one(".opening__sentence")) == "Papers & what became of them."
         papers, claims = opening.select("dl > div")
-        assert (words(papers.dd), words(papers.dt)) == ("2 of 33", "papers so far")
+        assert (words(papers.dd), words(papers.dt)) == ("2 of 33", "papers")
         assert (words(claims.dd), words(claims.dt)) == ("6 of 8", "claims tested")
         verdicts = [words(verdict) for verdict in opening.select(".verdict")]
         assert verdicts == [
