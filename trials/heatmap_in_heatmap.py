@@ -359,6 +359,14 @@ TRIALS = [
         seeds=range(102, 107),
     ),
     Trial(
+        "weights-32-low",
+        "MSE was best at the lowest weight: what does half of that give?",
+        measure,
+        QUANTITIES,
+        grid(arm=["mse", "csc"], lr=[0.04], epochs=[LONG], weight=[0.25]),
+        seeds=[100, 101],
+    ),
+    Trial(
         "heads-64",
         "What does the head that shrinks the whole face save on seeds that judge?",
         measure,
