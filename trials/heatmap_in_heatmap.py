@@ -374,14 +374,6 @@ TRIALS = [
         grid(arm=["csc"], lr=[0.02], epochs=[2 * LONG], whole=[True]),
         seeds=range(102, 105),
     ),
-    Trial(
-        "table-64-soft",
-        "How near is the trained soft-argmax after 64 epochs?",
-        judge,
-        JUDGED,
-        longest_soft,
-        seeds=range(102, 107),
-    ),
 ]
 
 if __name__ == "__main__":
