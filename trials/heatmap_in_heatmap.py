@@ -389,7 +389,7 @@ TRIALS = [
         measure,
         QUANTITIES,
         grid(arm=["csc"], lr=[0.02], epochs=[2 * LONG], whole=[True]),
-        seeds=range(102, 105),
+        seeds=range(102, 107),
     ),
 ]
 
