@@ -30,10 +30,10 @@ on each of these seeds, whichever of 0.5 and 1 was better in the mean of the oth
 among them (2 was far behind for both). With each arm at the weight of 100 and 101 the interval was
 known to hold zero. MSE was best at the lowest weight; so, if both hold, both arms run at 0.25 on
 100 and 101, too, and whoever is better there leaves the claim open. Otherwise it is open as well.
-The head of the whole face, CSC, 64 epochs, rate 0.02: seeds 102 to 104 (105 and 106, left to time,
-were not run). On each seed, what it saves is divided by what the head at the cell saves there. A
-word of the rule holds if the whole 95 % interval of these shares lies in its range; else two words
-stay.
+The head of the whole face, CSC, 64 epochs, rate 0.02: seeds 102 to 104, then 105 and 106 if there
+is time (they ran later). On each seed, what it saves is divided by what the head at the cell saves
+there. A word of the rule holds if the whole 95 % interval of these shares lies in its range; else
+two words stay.
 
 Set when all of the above was known, before the seeds 107 to 114 ran: three rules for one question
 are two too many, so eight new seeds decide whether CSC beats MSE. Both have the weight 0.5, which
