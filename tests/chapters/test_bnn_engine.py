@@ -69,6 +69,86 @@ def test_engines_refuse_what_they_cannot_run(bnn):
             bnn.engine(axes, bnn.stored(w, 1))
 
 
+@pytest.mark.parametrize(("w", "mode"), [(2, 1), (-1, 0), (1, 2), (1, 3)])
+def test_controls_are_made_of_bits(bnn, w, mode):
+    with pytest.raises(ValueError, match="expected bits and a mode of 0 or 1, got"):
+        bnn.controls(np.array([1, w]), mode)
+
+
+@pytest.mark.parametrize("bias", [0.5, math.nan, np.zeros(3, int), np.zeros((2, 1), int)])
+def test_biases_are_whole_and_one_for_each_filter(bnn, bias):
+    w = np.ones((2, 3, 3, 3), int)
+    with pytest.raises(ValueError, match="a whole bias for each filter"):
+        bnn.stored(w, 1, bias)
+    for nothing in (w[:0], w[:, :0]):
+        with pytest.raises(ValueError, match="expected weights and a whole bias"):
+            bnn.stored(nothing, 1)
+
+
+@pytest.mark.parametrize(("shape", "mode"), [((2, 3), 2), ((2, 3), None), ((3,), 1), ((2, 0), 0)])
+def test_binary_weights_need_filters_and_an_alphabet(bnn, shape, mode):
+    with pytest.raises(ValueError, match=r"expected weights \(K, ...\), mode 0 or 1"):
+        bnn.binary(torch.randn(shape), mode)
+
+
+def test_codes_need_whole_bits_and_a_type_that_holds_them(bnn):
+    x = torch.tensor([1.0, 2.0, 3.0])
+    for n in (1.5, math.nan, -1):
+        with pytest.raises(ValueError, match=f"1 bit or more, or None, got {n}"):
+            bnn.code(x, n)
+    for dtype, most in ((torch.bfloat16, 7), (torch.float16, 10), (torch.float32, 23)):
+        assert bnn.code(x.to(dtype), most)[-1] == 2**most - 1
+        with pytest.raises(ValueError, match=f"does not hold codes of {most + 1} bits"):
+            bnn.code(x.to(dtype), most + 1)
+
+
+@pytest.mark.parametrize(
+    ("C", "K", "size", "mode"),
+    [(0, 2, (3, 3), 1), (2, 0, (3, 3), 1), (2, 2, (2, 3), 1), (2, 2, (3, 4), 1), (2, 2, (3, 3), 2)],
+)
+def test_units_refuse_what_no_engine_runs(bnn, C, K, size, mode):
+    with pytest.raises(ValueError, match="expected channels, odd sides, mode 0, 1 or None"):
+        bnn.Unit(C, K, size, bnn.Spec(mode, 4))
+
+
+def test_thresholds_are_found_in_float64_out_of_training(bnn):
+    one = bnn.Unit(2, 5, (3, 3), bnn.Spec())
+    plain = bnn.Unit(2, 5, (3, 3), bnn.Spec(None, None)).double().eval()
+    for unit in (one.double(), one.float().eval(), plain):
+        with pytest.raises(ValueError, match=r"call unit\.double\(\)\.eval\(\) first"):
+            bnn.compared(unit, 100)
+    made = bnn.compared(one.double().eval(), 100)
+    assert made(np.zeros((0, 5, 2, 2), int)).shape == (0, 5, 2, 2)
+    for y in (np.zeros((1, 4, 2, 2), int), np.zeros((1, 6, 2, 2), int), np.zeros((5, 2, 2), int),
+              np.full((1, 5, 2, 2), math.nan)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"expected whole sums \(N, 5, H, W\)"):
+            made(y)
+    with torch.no_grad():
+        one.weight[0, 0, 0, 0] = math.nan
+    with pytest.raises(ValueError, match="expected finite weights"):
+        bnn.integer_layer(one, 15)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 256.0, math.nan])
+def test_pictures_are_grey_levels(bnn, wrong):
+    net = bnn.Network(bnn.Spec(), C=4, instances=2)
+    x = torch.randint(0, 256, (4, 1, 8, 8)).float()
+    net(x)
+    maps = bnn.integer_maps(net)
+    broken = x.clone()
+    broken[0, 0, 0, 0] = wrong
+    with pytest.raises(ValueError, match="expected grey levels from 0 to 255, whole ones"):
+        net(broken.double())
+    with pytest.raises(ValueError, match="expected grey levels from 0 to 255"):
+        maps(broken.numpy() if wrong != wrong else broken.numpy().astype(int))
+    with pytest.raises(ValueError, match="whole ones for codes"):
+        net((x / 255).double())
+    plain = bnn.Network(bnn.Spec(None, None), C=4, instances=2)
+    assert plain(x / 255).isfinite().all()
+    with pytest.raises(ValueError, match="expected weights and codes of a few bits"):
+        bnn.integer_maps(plain)
+
+
 @pytest.mark.parametrize("mode", [0, 1])
 def test_bits_lie_on_a_side_of_the_filters_mean_and_gradients_pass(bnn, mode):
     torch.manual_seed(0)
@@ -330,6 +410,18 @@ def test_scenes_without_objects_train_scores_alone(bnn):
     )
 
 
+@pytest.mark.parametrize("scale", [math.nan, -1, 255])
+def test_the_loss_refuses_masks_of_other_numbers_and_other_batches(bnn, scale):
+    answer, truth = case(0)
+    empty = [(answer[:0], truth[:0]), (answer[:, :0], truth)]
+    for a, t in [(answer, truth * scale), (answer[:2], truth), (answer, truth[:2]), *empty]:
+        with pytest.raises(ValueError, match="as many masks of 0 and 1"):
+            bnn.sparse_loss(a, t)
+    for a in (answer * math.nan, answer[..., :2]):
+        with pytest.raises(ValueError, match=r"scored: expected numbers \(N, I, 2 \+ P\)"):
+            bnn.scored(a)
+
+
 def test_scores_are_classes_objects_and_masks(bnn):
     answer, _ = case(1)
     masks, scores = bnn.scored(answer)
@@ -444,3 +536,37 @@ def test_stored_multipliers_are_smaller_and_multiply(bnn, kind, n):
     assert (
         netlist.simulate(a=a, w=w, mode=mode)["y"] == laid.simulate(a=a, w=w, mode=mode)["y"]
     ).all()
+
+
+def test_circuits_refuse_what_they_cannot_lay(bnn):
+    c = bnn.Circuit()
+    a, (w,) = c.inputs(3), c.inputs(1)
+    for bits in (0, -1):
+        with pytest.raises(ValueError, match=f"expected 1 bit or more, got {bits}"):
+            c.inputs(bits)
+    for kind, nets in (("NAND", a[:2]), ("AND", a), ("NOT", a[:2]), ("MUX", a[:2])):
+        with pytest.raises(ValueError, match="expected NOT, AND, OR, XOR, MUX and its inputs"):
+            c.gate(kind, *nets)
+    for net in (-1, w + 1):
+        with pytest.raises(ValueError, match=f"expected nets from 0 to {w}"):
+            c.gate("AND", w, net)
+    assert c.gates == [] and c.last == w
+    for kind, bits in (("other", a), ("merged", []), ("selector", [])):
+        with pytest.raises(ValueError, match="bits of a and merged, carried, XNOR or selector"):
+            bnn.product(c, kind, bits, w, 1)
+    for terms, ones in (([], []), ([[w]], [w]), ([[w], [w]], [w, w])):
+        with pytest.raises(ValueError, match="expected more terms than bits"):
+            bnn.summed(terms, ones, lambda *x: bnn.add(c, *x))
+
+
+@pytest.mark.parametrize(("n", "lanes"), [(8, 127), (11, 15), (13, 3)])
+def test_units_whose_sums_overflow_are_named(bnn, n, lanes):
+    assert n + 1 + math.ceil(math.log2(lanes + 1)) == bnn.ACC
+    netlist = bnn.datapath("XNOR", n, lanes, both=False)
+    words = {"a": [2 ** (n * lanes) - 1], "w": [0], "acc": [0]}
+    if n * lanes < 63:
+        got = netlist.simulate(**{k: np.array(v) for k, v in words.items()})["y"]
+        assert got.tolist() == [-lanes * (2**n - 1)]
+    for wider in ((n + 1, lanes), (n, lanes + 1)):
+        with pytest.raises(ValueError, match=f"of {wider[0]} bits overflow 16 bits"):
+            bnn.datapath("XNOR", *wider)
