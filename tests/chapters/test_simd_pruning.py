@@ -54,6 +54,8 @@ def test_largest_keeps_n_and_of_equal_ones_the_first(chapter):
     for wrong in (-1, 7):
         with pytest.raises(ValueError, match=f"expected 0 to 6 entries, got {wrong}"):
             chapter.largest(E, wrong)
+    with pytest.raises(ValueError, match="no NaN among them"):
+        chapter.largest(E * torch.nan, 2)
 
 
 @settings(deadline=None, max_examples=60)
@@ -95,6 +97,23 @@ def test_far_groups_wait_two_cycles_in_every_tile(chapter):
     assert many.tolist() == [int(chapter.simd_cycles(n, 64, 36)) for n in range(1200)]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n": -1}, {"n": np.nan}, {"n": [3, -2]}, {"M": 0}, {"P": 0}, {"lanes": 0}, {"near": -8},
+     {"wait": -1}],
+)  # fmt: skip
+def test_no_cycles_of_less_than_nothing(chapter, wrong):
+    with pytest.raises(ValueError, match="expected n, near, wait >= 0 and M, P, lanes >= 1"):
+        chapter.simd_cycles(**({"n": 3, "M": 8, "P": 5} | wrong))
+
+
+def test_masks_are_true_or_false(chapter):
+    W, X = np.ones((4, 2), int), np.ones((2, 3), int)
+    for wrong in (np.array([[0.5, 1]]), np.array([[np.nan, 1]]), np.array([[2, 1]])):
+        with pytest.raises(ValueError, match="expected True or False for each group"):
+            chapter.simd_product(VectorMachine(), W, X, wrong)
+
+
 def test_a_mask_of_another_shape_is_named(chapter):
     with pytest.raises(ValueError, match=r"expected \(2, 3\) groups, got \(1, 3\)"):
         chapter.simd_product(
@@ -109,7 +128,12 @@ def test_lines_between_knots(chapter):
     for knots, cycles in (([0], [1.0]), ([0, 0], [1.0, 2.0]), ([0, 2], [1.0]), ([3, 1], [1.0, 2])):
         with pytest.raises(ValueError, match="two or more ascending knots"):
             chapter.interpolated(knots, cycles, 0)
-    for wrong in (-1, 11, [0, 11], []):
+    for wrong in ([np.nan, 1.0], [np.inf, 1.0], [-1.0, 1.0]):
+        with pytest.raises(ValueError, match="expected measured cycles of 0 or more"):
+            chapter.interpolated([0, 10], wrong, 1)
+    with pytest.raises(ValueError, match="two or more ascending knots"):
+        chapter.interpolated([0, np.nan], [0.0, 1.0], 0)
+    for wrong in (-1, 11, [0, 11], [], np.nan, [1, np.nan]):
         with pytest.raises(ValueError, match="expected 0 to 10, where the knots are"):
             chapter.interpolated([0, 10], [0.0, 1.0], wrong)
 
@@ -183,8 +207,41 @@ def test_a_budget_that_is_no_number_and_broken_energies_are_named(chapter):
         chapter.allocate(D, T, np.nan)
     with pytest.raises(ValueError, match="an energy is not finite"):
         chapter.allocate([D[0] * np.nan, D[1]], T, 20)
-    with pytest.raises(ValueError, match="zip"):
-        chapter.allocate(D, T[:1], 20)
+
+
+@pytest.mark.parametrize("solver", ["allocate", "dynamic"])
+def test_layers_and_tables_of_other_lengths_are_named(chapter, solver):
+    D, T, _ = problem(0, (3, 2))
+    solve = getattr(chapter, solver)
+    short = [T[0][:2], T[1]]
+    for d, t in ((D, T[:1]), (D[:1], T), (D, short), ([D[0][:2], D[1]], T), ([], [])):
+        with pytest.raises(ValueError, match=r"D_l\(n\) and"):
+            solve(d, t, 20)
+    gap = [np.where(np.arange(4) == 2, np.nan, T[0]), T[1]]  # NaN is above no budget
+    with pytest.raises(ValueError, match="expected"):
+        solve(D, gap, 20)
+    with pytest.raises(ValueError, match="an energy is not finite"):
+        solve([D[0] * np.nan, D[1]], T, 20)
+
+
+def test_cycles_below_zero_and_falling_cycles_are_named(chapter):
+    D, T, _ = problem(0, (3, 2))
+    with pytest.raises(ValueError, match=r"cycles T_l\(n\) >= 0"):
+        chapter.allocate(D, [T[0] - 9, T[1]], 20)
+    with pytest.raises(ValueError, match="cycles that never fall"):
+        chapter.dynamic(D, [T[0][::-1], T[1]], 20)
+    for E in ([-1.0, 2.0], [np.nan]):
+        with pytest.raises(ValueError, match="expected energies of 0 or more"):
+            chapter.dropped(np.array(E))
+    with pytest.raises(ValueError, match="is a c_l below 0"):
+        chapter.project([torch.ones(4, 2)], [np.arange(3)], 2, [-1.0])
+
+
+@pytest.mark.parametrize("tau", [-1, -np.inf, np.nan])
+def test_budgets_below_nothing_are_named(chapter, tau):
+    V, T = [torch.ones(4, 2)], [np.arange(3)]
+    with pytest.raises(ValueError, match=f"budget {tau}: not even empty layers fit"):
+        chapter.project(V, T, tau, [1.0])
 
 
 def test_energies_of_any_scale_are_allocated_alike(chapter):
@@ -239,6 +296,41 @@ def test_bad_weights_are_named(chapter):
             chapter.energies(wrong)
     with pytest.raises(ValueError, match="groups of 1 or more"):
         chapter.energies(torch.ones(4, 1), 0)
+
+
+def test_admm_refuses_what_it_would_skip_in_silence(chapter):
+    W = [weights_of(1, 4, 3), weights_of(2, 4, 2)]
+
+    def keep(V):
+        return [v > 0 for v in V]
+
+    for layers, c, rho in ((W, [1.0], 1), (W, [1.0, 1.0], -1), (W, [1.0, 1.0], np.nan), ([], [], 1),
+                           (W, [1.0, 1.0], np.inf)):  # fmt: skip
+        with pytest.raises(ValueError, match="expected layers, c of each and rho >= 0"):
+            chapter.ADMM(layers, keep, c, rho)
+    for wrong in (lambda V: keep(V)[:1], lambda V: [0.5 * v.abs() for v in V]):
+        with pytest.raises(ValueError, match="expected a mask of True and False for each layer"):
+            chapter.ADMM(W, wrong, [1.0, 1.0], 1)
+
+
+def test_networks_masks_and_rounds_that_do_not_fit_are_named(chapter, small):
+    net, train, projection = small
+    masks, order = projection(chapter.weights(net)), torch.arange(60).repeat(3, 1)
+    for wrong in (masks[:2], [*masks, masks[0]], [m[:1] for m in masks], [0.5 * m for m in masks]):
+        with pytest.raises(ValueError, match="True or False for every weight of each convolution"):
+            chapter.cut(net, wrong)
+    for rounds in (-1, 4):
+        with pytest.raises(ValueError, match=f"expected 0 to 3, as order has rows, got {rounds}"):
+            chapter.alcs(net, train, projection, 1.0, order, rounds)
+    for wrong in ((1,), (1, 4, 8), (1, 0, 4, 4)):
+        with pytest.raises(ValueError, match="expected 4 numbers of 1 or more"):
+            chapter.network(wrong)
+    with pytest.raises(ValueError, match="rounds: expected 1 or more, got 0"):
+        chapter.rounds_of(0, 1)
+    wide = torch.full((300, 300), 30.0, dtype=torch.float16)
+    for wrong in (torch.zeros(2, 2), torch.full((2, 2), torch.nan), torch.ones(0, 2), wide):
+        with pytest.raises(ValueError, match="a layer of zeros, NaN or a type too narrow"):
+            chapter.inverse_energies([torch.ones(2, 2), wrong])
 
 
 def test_admm_by_hand(chapter):
