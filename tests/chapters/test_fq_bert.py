@@ -350,6 +350,144 @@ def test_maps_without_a_scale_are_named(fq, broken, rows):
             fq.integers(layer, s)
 
 
+@pytest.mark.parametrize("spec", [{}, {"clip": False}, {"rows": True}, {"scales": False}])
+def test_a_matrix_of_zeros_has_no_scale_in_any_form(fq, spec):
+    plain = nn.Linear(5, 3)
+    with torch.no_grad():
+        plain.weight[0 if "rows" in spec else slice(None)] = 0
+    made = fq.Linear(plain, fq.Spec(**spec))
+    for use in (lambda: made.scale, lambda: made(torch.ones(1, 5), torch.tensor(3.0))):
+        with pytest.raises(ValueError, match="all zero, or not finite, have no scale"):
+            use()
+    if "rows" not in spec:
+        with torch.no_grad():
+            plain.weight[0] = 1.0
+        assert made.scale > 0  # one row of zeros is no matrix of zeros
+
+
+def test_maps_that_integers_cannot_hold_are_named(fq):
+    s = torch.tensor(100.0, dtype=torch.float64)
+    plain = nn.Linear(5, 3)
+    for wrong in (fq.Spec(), fq.Spec(12), fq.FLOAT):
+        made = fq.Linear(plain, wrong)
+        with pytest.raises(ValueError, match="expected float64, weights of 2 to 8 bits"):
+            fq.affine(made if wrong == fq.Spec() else made.double(), s, s)
+        plain = nn.Linear(5, 3)
+    with pytest.raises(ValueError, match="expected one scale, got one for each row"):
+        fq.affine(fq.Linear(plain, fq.Spec(rows=True)).double(), s, s)
+    for broken in (math.nan, 1e12):
+        made = fq.Linear(nn.Linear(5, 3), fq.Spec()).double()
+        with torch.no_grad():
+            made.bias[0] = broken
+        with pytest.raises(ValueError, match="expected integers that 32 bits hold"):
+            fq.affine(made, s, s)
+
+
+@pytest.mark.parametrize("extras", [{"scales": False}, {"softmax": False}, {"norm": False}])
+def test_a_network_with_parts_in_float_has_no_integers(fq, extras):
+    x = batch(1)
+    net = fq.calibrated(layers(1), nn.Identity(), fq.Spec(**extras), x).double()
+    with pytest.raises(ValueError, match="expected 8 bits, scales, softmax and norm"):
+        fq.integers(net.encoder.layers[0], net.encoder.input.scale)
+    few = fq.calibrated(layers(1), nn.Identity(), fq.Spec(4, 6), x).double()
+    with pytest.raises(ValueError, match="expected 8 bits"):
+        fq.integers(few.encoder.layers[0], few.encoder.input.scale)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -3.0, math.nan, math.inf])
+def test_scales_that_are_none_are_named(fq, wrong):
+    s, x = torch.tensor(wrong), torch.randn(2, 4)
+    with pytest.raises(ValueError, match="quantize: expected finite s > 0"):
+        fq.quantize(x, s, 4)
+    with pytest.raises(ValueError, match="scale8: expected finite s > 0"):
+        fq.scale8(s)
+    if wrong != -3:
+        with pytest.raises(ValueError, match="factors other than 0"):
+            fq.factor32(s)
+    if wrong < math.inf:
+        with pytest.raises(ValueError, match="a token in each row and s > 0"):
+            fq.softmax256(x, s, torch.ones(2, 4, dtype=torch.bool))
+        with pytest.raises(ValueError, match="addends of one shape and scales above 0"):
+            fq.normalized(x, torch.tensor(8.0), x, s)
+    norm = fq.Norm(nn.LayerNorm(4).double(), fq.Spec()).double()
+    with pytest.raises(ValueError, match="scale"):
+        fq.scaled(norm, s.double(), torch.tensor(8.0, dtype=torch.float64))
+
+
+def test_bits_types_and_shapes_that_do_not_fit_are_named(fq):
+    x = torch.randn(3, 4)
+    for k in (1, 0, -1, 2.5, math.nan):
+        with pytest.raises(ValueError, match=f"expected a whole number from 2, got {k}"):
+            fq.top(k)
+    with pytest.raises(ValueError, match="a type for 8 bits"):
+        fq.quantize(x.bfloat16(), torch.tensor(3.0).bfloat16(), 8)
+    assert fq.quantize(x.half(), torch.tensor(3.0).half(), 8).isfinite().all()
+    with pytest.raises(ValueError, match="no bfloat16"):
+        fq.scale8(torch.tensor(1.005).bfloat16())
+    with pytest.raises(ValueError, match="addends of one shape"):
+        fq.normalized(x, torch.tensor(8.0), x[:1], torch.tensor(8.0))
+    eight = torch.tensor(200.0, dtype=torch.float64)
+    norm = fq.Norm(nn.LayerNorm(4).double(), fq.Spec()).double()
+    with pytest.raises(ValueError, match="a mantissa of 8 bits"):
+        fq.scaled(norm, 0.1 * eight / eight, eight)
+    for value in (0.5, math.nan, math.inf, 128.0, -129.0):
+        with pytest.raises(ValueError, match="expected integers that 8 bits hold"):
+            fq.whole(torch.tensor([1.0, value]), 8)
+    assert fq.whole(torch.tensor([-128.0, 127.0]), 8).tolist() == [-128, 127]
+    for learn in (0, -3, 961):
+        with pytest.raises(ValueError, match=f"expected 1 to 960 of this part, got {learn}"):
+            fq.sentences(0, learn)
+    for w in (np.array([128]), np.array([-129]), np.array([1.0])):
+        with pytest.raises(ValueError, match="expected integers from -128 to 127"):
+            fq.nibbles(w)
+    for m in (0, -1, 3):
+        with pytest.raises(ValueError, match=f"expected m = 1, 2, 4, ..., got {m}"):
+            fq.Bim(m)
+
+
+def test_sentences_without_tokens_and_numbers_that_are_none_are_named(fq):
+    x = batch(2)
+    for wrong in (x[:0], x[:, :0], x[0], x * math.nan, x / 0):
+        with pytest.raises(ValueError, match=r"expected finite x \(N, L, D \+ 1\)"):
+            fq.calibrated(layers(2), nn.Identity(), fq.Spec(), wrong)
+    masked = x.clone()
+    masked[3, :, -1] = 0
+    for spec in (fq.Spec(), fq.FLOAT):
+        with pytest.raises(ValueError, match="a token or more in each sentence"):
+            fq.calibrated(layers(2), nn.Identity(), spec, masked)
+    net = fq.calibrated(layers(2), nn.Identity(), fq.Spec(), x)
+    net.encoder.input.most.fill_(math.inf)
+    with pytest.raises(ValueError, match="a scale is missing"):
+        net(x)
+    with pytest.raises(ValueError, match="a token in each row"):
+        fq.softmax256(x[..., 0], torch.tensor(8.0), torch.zeros(x.shape[:2], dtype=torch.bool))
+
+
+def test_integers_of_other_kinds_are_named(fq):
+    codes, mask, entries = np.array([[3, 5, 9]]), np.ones((1, 3), bool), np.arange(256)[::-1]
+    for wrong in ((entries[:9], mask), (0 * entries, mask), (entries, 1 * mask), (entries, ~mask)):
+        with pytest.raises(ValueError, match="expected 256 entries"):
+            fq.softmax_codes(codes, *wrong)
+    for wrong in (codes / 2, codes.astype(np.int8), 99 * codes):
+        with pytest.raises(ValueError, match="expected codes of 8 bits in int32 or more"):
+            fq.softmax_codes(wrong, entries, mask)
+    for wrong in (np.array([-1]), np.array([2**62]), np.array([4.0]), np.array([4], np.uint64)):
+        with pytest.raises(ValueError, match=r"expected integers from 0 to 2\^62 - 1"):
+            fq.integer_root(wrong)
+    p = fq.Scaled(3, 2, np.full(3, 9), np.ones(3, int), (1, 10))
+    for x, o in ((codes / 2, codes), (codes, codes[:, :1]), (codes[:, :1], codes[:, :1])):
+        with pytest.raises(ValueError, match=r"expected integers \(..., 3\) twice"):
+            fq.norm_codes(x, o, p)
+    for wrong in (99 * codes, -99 * codes):
+        with pytest.raises(ValueError, match="expected codes from -127 to 127"):
+            fq.norm_codes(codes, wrong, p)
+    x = np.zeros((2, 5, 12), np.int32)
+    keep = np.ones((2, 5), bool)
+    for wrong in ((x[0], keep), (x, keep[:1]), (x, 1 * keep), (x[:0], keep[:0]), (x[:, :0], keep)):
+        with pytest.raises(ValueError, match=r"expected codes \(N, L, D\) and a mask bool"):
+            fq.integer_layer(*wrong, {})
+
+
 @pytest.mark.parametrize(
     "extras", [{}, {"softmax": False}, {"norm": False}, {"scales": False}, {"rows": True}]
 )
