@@ -411,6 +411,10 @@ TRIALS = [
                 "filters, gradual": {"rule": ["uniform"]},
             }.items()
             for one in options(arm, lr=[*RATES[1:], FASTER[0]], stage=[ROUNDS], **own)
+        ]
+        + [
+            one | {"rounds": 2 * ROUNDS}  # the best of the filters stood at the end
+            for one in options("filters, gradual", lr=FASTER[1:], stage=[ROUNDS], rule=["uniform"])
         ],
     ),
     judging(
