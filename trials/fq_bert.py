@@ -4,13 +4,6 @@
 
 Each seed draws other words, other sentences, another head and another order. Rates are chosen on
 seeds that judge nothing. The embeddings stay as they are: they are no part of the encoder.
-
-Rule for "longest", four times the steps, written before its runs: as for "longer", an arm is at its
-plateau after 12 epochs if 24 change its mean over the three judged seeds by at most one point; its
-paired 95 % interval is shown beside. No bound says what loss is negligible, so that claim stays
-undecided whatever comes out; the order of 4 bits and float at 24 epochs is told only if the paired
-interval of their difference leaves out 0, against float trained as long and against the better of
-float before and after. Rates stay those chosen for 6 epochs on one seed.
 """
 
 import repro  # first: caps threads and instruction set
@@ -186,7 +179,6 @@ TRIALS = [
     ),
     fine_tuned("rows", "What does a scale for each row do without training?", ["4 bits, rows"], 0),
     fine_tuned("longer", "Does twice the length change the order?", TUNED[:2], 2 * MORE, JUDGE[:3]),
-    fine_tuned("longest", "And four times?", TUNED[:2], 4 * MORE, JUDGE[:3]),
     Trial(
         "again",
         "Would another seed choose other rates?",
