@@ -114,7 +114,8 @@ def test_units_refuse_what_no_engine_runs(bnn, C, K, size, mode):
 def test_thresholds_are_found_in_float64_out_of_training(bnn):
     one = bnn.Unit(2, 5, (3, 3), bnn.Spec())
     plain = bnn.Unit(2, 5, (3, 3), bnn.Spec(None, None)).double().eval()
-    for unit in (one.double(), one.float().eval(), plain):
+    trained = bnn.Unit(2, 5, (3, 3), bnn.Spec()).double()
+    for unit in (trained, one.eval(), plain):
         with pytest.raises(ValueError, match=r"call unit\.double\(\)\.eval\(\) first"):
             bnn.compared(unit, 100)
     made = bnn.compared(one.double().eval(), 100)

@@ -319,8 +319,8 @@ def test_networks_masks_and_rounds_that_do_not_fit_are_named(chapter, small):
     for wrong in (masks[:2], [*masks, masks[0]], [m[:1] for m in masks], [0.5 * m for m in masks]):
         with pytest.raises(ValueError, match="True or False for every weight of each convolution"):
             chapter.cut(net, wrong)
-    for rounds in (-1, 4):
-        with pytest.raises(ValueError, match=f"expected 0 to 3, as order has rows, got {rounds}"):
+    for rounds in (-1, 0, 4):
+        with pytest.raises(ValueError, match=f"expected 1 to 3, as order has rows, got {rounds}"):
             chapter.alcs(net, train, projection, 1.0, order, rounds)
     for wrong in ((1,), (1, 4, 8), (1, 0, 4, 4)):
         with pytest.raises(ValueError, match="expected 4 numbers of 1 or more"):
