@@ -137,6 +137,7 @@ QUANTITIES = tuple(
     for name in ("accuracy", "on training images", "share 1", "share 2", "mass 1", "mass 2")
 )
 TUNE, JUDGE = range(100, 102), range(102, 107)
+LONGEST = range(102, 107)
 
 
 def tuning(name: str, question: str, settings: list[dict]) -> Trial:
@@ -145,10 +146,14 @@ def tuning(name: str, question: str, settings: list[dict]) -> Trial:
 
 
 def judging(
-    name: str, question: str, rates: str, pick: Callable[[Stored], list[dict]] = chosen
+    name: str,
+    question: str,
+    rates: str,
+    pick: Callable[[Stored], list[dict]] = chosen,
+    seeds: Sequence[int] = JUDGE,
 ) -> Trial:
     """A trial that judges the arms of another one, each at the rate picked there."""
-    return Trial(name, question, measure, QUANTITIES, lambda finished: pick(finished[rates]), JUDGE)
+    return Trial(name, question, measure, QUANTITIES, lambda finished: pick(finished[rates]), seeds)
 
 
 TRIALS = [
@@ -160,8 +165,9 @@ TRIALS = [
             f"Is TWIST more accurate than softmax after {epochs} epochs?",
             "rates",
             partial(longer, epochs=epochs),
+            seeds,
         )
-        for epochs in (2 * EPOCHS, 4 * EPOCHS, 8 * EPOCHS)
+        for epochs, seeds in {2 * EPOCHS: JUDGE, 4 * EPOCHS: JUDGE, 8 * EPOCHS: LONGEST}.items()
     ),
     tuning(
         "rates of rivals",

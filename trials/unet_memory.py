@@ -165,6 +165,8 @@ QUANTITIES = (
     *(Quantity(f"{name}{label(bits)}", "dB", ".2f") for bits in BITS for name in TEST),
 )
 DECIDING = tuple(f"rates, 1000 steps{name}" for name in ("", ", higher", ", again", ", lower"))
+LONG = range(120, 123)
+LONGEST = range(120, 123)
 TRIALS = [
     Trial(
         "rates",
@@ -278,13 +280,13 @@ TRIALS = [
             measure,
             QUANTITIES,
             partial(lengthened, steps=steps),
-            seeds=range(120, 123),
+            seeds=seeds,
         )
-        for steps, question in {
-            2000: "What do twice the steps change, at the rates that suit 1000?",
-            4000: "And four times the steps?",
-            8000: "And eight times?",
-        }.items()
+        for steps, question, seeds in (
+            (2000, "What do twice the steps change, at the rates that suit 1000?", LONG),
+            (4000, "And four times the steps?", LONG),
+            (8000, "And eight times?", LONGEST),
+        )
     ),
     Trial(
         "no skips, 1000 steps",
