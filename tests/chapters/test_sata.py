@@ -280,3 +280,100 @@ def test_all_ways_to_weigh_are_trained_through(chapter, name):
         assert all(p.grad is not None for p in net.parameters())
         optimizer.step()
     assert F.cross_entropy(net(x), y) < first
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_pixels_that_are_lost_are_refused(chapter, lost):
+    net = chapter.ViT(8, 4, 1, 2, 8, 1, 2, 4)
+    x = torch.rand(2, 1, 8, 8)
+    x[1, 0, 3, 3] = lost
+    with pytest.raises(ValueError, match="ViT: 1 of 128 pixels are NaN or infinite: fill them in"):
+        net(x)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.rand(1, 8, 8),
+        torch.rand(0, 1, 8, 8),
+        torch.rand(1, 3, 8, 8),
+        torch.rand(1, 1, 8, 12),
+        torch.rand(1, 1, 12, 12),
+        torch.zeros(1, 1, 8, 8, dtype=torch.int64),
+    ],
+)
+def test_what_is_no_image_is_refused(chapter, x):
+    with pytest.raises(ValueError, match=r"ViT: expected images \(N, 1, 8, 8\), one or more, in"):
+        chapter.ViT(8, 4, 1, 2, 8, 1, 2, 4)(x)
+
+
+@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("number", [0, -1, 2.0, math.nan])
+def test_sizes_below_one_are_refused(chapter, place, number):
+    sizes = [8, 4, 1, 2, 8, 1, 2, 4]
+    sizes[place] = number
+    with pytest.raises(ValueError, match="ViT: expected whole numbers of 1 or more, got"):
+        chapter.ViT(*sizes)
+
+
+def test_attention_refuses_no_heads_and_what_are_no_tokens(chapter):
+    for sizes in ((8, 0, 4), (8, 2, 0), (0, 2, 4), (8, 2.0, 4)):
+        with pytest.raises(ValueError, match="expected D, heads and d of 1 or more, got"):
+            chapter.Attention(*sizes, chapter.Twist())
+        with pytest.raises(ValueError, match="expected D, heads and d of 1 or more, got"):
+            chapter.Block(*sizes, chapter.Twist())
+    layer = chapter.Attention(8, 2, 4, chapter.Twist())
+    for shape in ((5, 8), (2, 5, 4), (2, 0, 8), (0, 5, 8), (1, 2, 5, 8)):
+        with pytest.raises(ValueError, match=r"expected tokens \(N, L, 8\), one or more, got"):
+            layer(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("tau", [0, -0.5, math.nan, math.inf])
+def test_temperatures_that_are_none_are_refused(chapter, tau):
+    with pytest.raises(ValueError, match=f"Sharpened: expected a temperature above 0, got {tau}"):
+        chapter.Sharpened(tau)
+
+
+@pytest.mark.parametrize("k", [0, -3, 2.0, 1.5, math.nan, None])
+def test_numbers_of_logits_that_are_none_are_refused(chapter, k):
+    with pytest.raises(ValueError, match=f"TopK: expected a whole number k of 1 or more, got {k}"):
+        chapter.TopK(k)
+
+
+def test_top_k_of_more_than_there_are_is_softmax(chapter):
+    logits = rows(9, 10).log()
+    assert torch.equal(chapter.TopK(np.int64(11))(logits), logits.softmax(-1))
+
+
+@pytest.mark.parametrize(
+    ("T", "suppress"), [(-0.1, 0.5), (1.1, 0.5), (math.nan, 0.5), (0.1, -1), (0.1, math.nan)]
+)
+def test_thresholds_and_factors_that_are_none_are_refused(chapter, T, suppress):
+    with pytest.raises(ValueError, match=f"T from 0 to 1 and s of 0 or more, got {T} and"):
+        chapter.Twist(T, suppress)
+    with pytest.raises(ValueError, match="T from 0 to 1 and s of 0 or more"):
+        chapter.Twist(0.1, math.inf)
+
+
+def test_logits_in_the_place_of_weights_are_refused(chapter):
+    for call in (chapter.trivial, chapter.twist, chapter.accumulated):
+        with pytest.raises(ValueError, match=r"expected weights of 0 or more, got -2; logits\?"):
+            call(torch.tensor([0.5, -2.0]))
+    for eps in (-1e-6, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"expected eps of 0 or more, got {eps}"):
+            chapter.twist(torch.tensor([0.5, 0.5]), eps=eps)
+
+
+def test_sparsemax_takes_masked_logits_and_refuses_rows_without_a_largest(chapter):
+    weigh = chapter.Sparsemax()
+    assert weigh(torch.tensor([0.2, -math.inf, 0.0])).tolist() == pytest.approx([0.6, 0.0, 0.4])
+    for row in ([0.0, math.nan], [0.0, math.inf], [-math.inf, -math.inf]):
+        with pytest.raises(
+            ValueError, match="Sparsemax: the largest logit of 1 rows is NaN or inf"
+        ):
+            weigh(torch.tensor([row, [0.0, 1.0]]))
+    for x in (torch.zeros(2, 0), torch.tensor(1.0), torch.tensor([1, 2])):
+        with pytest.raises(
+            ValueError, match=r"Sparsemax: expected floating point rows \(\.\.\., n"
+        ):
+            weigh(x)
