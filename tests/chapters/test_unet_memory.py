@@ -377,3 +377,76 @@ def test_timelines(chapter, L):
 def test_timelines_refuse_other_ways(chapter, way, L):
     with pytest.raises(ValueError, match="expected a way and a scale or more"):
         chapter.timeline(way, L)
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_pictures_with_lost_values_are_refused(chapter, lost):
+    """One of them would reach every pixel, through the means of all channels."""
+    net = chapter.UNet(chapter.Skips(), 2, (1,))
+    x = torch.rand(2, 1, 4, 4)
+    x[1, 0, 2, 3] = x[0, 0, 0, 0] = lost
+    for call in (net, lambda x: chapter.recompute(net, x)):
+        with pytest.raises(ValueError, match="2 of 32 values of the pictures are NaN or infinite"):
+            call(x)
+    with torch.device("meta"):
+        assert chapter.UNet(chapter.Skips(), 2, (1,))(torch.empty(1, 1, 4, 4)).shape == (1, 1, 4, 4)
+
+
+def test_maps_of_other_shapes_are_refused(chapter):
+    norm, block = chapter.LayerNorm2d(4), chapter.NAFBlock(4)
+    for shape in ((4, 4, 4), (2, 3, 4, 4), (1, 2, 4, 3, 3)):
+        for call in (norm, block):
+            with pytest.raises(ValueError, match=r"expected maps \(N, 4, H, W\), got"):
+                call(torch.zeros(shape))
+    for shape in ((1, 3, 2, 2), (1, 1, 2, 2), (4, 2, 2)):
+        with pytest.raises(ValueError, match=r"expected maps \(N, 2C, H, W\) that two halves fill"):
+            chapter.simple_gate(torch.zeros(shape))
+    for call in (chapter.resize, chapter.low_precision):
+        with pytest.raises(ValueError, match=r"expected maps \(N, C, H, W\), got \(4, 4\)"):
+            call(torch.zeros(4, 4), 2)
+    with pytest.raises(ValueError, match="NaN"):
+        chapter.low_precision(torch.full((1, 1, 2, 2), math.nan), 4)
+
+
+@pytest.mark.parametrize(("C", "number"), [(0, 1), (-2, 1), (4, -1)])
+def test_chains_refuse_no_channels_and_fewer_than_no_blocks(chapter, C, number):
+    with pytest.raises(ValueError, match=f"0 blocks or more, got {C} and {number}"):
+        chapter.chain(C, number)
+    with pytest.raises(ValueError, match=f"0 blocks or more, got 8 and {number - 2}"):
+        chapter.UNet(chapter.Skips(), 8, (number - 2,))
+
+
+def test_bridges_refuse_more_scales_than_they_were_made_for(chapter):
+    x = torch.zeros(1, 1, 32, 32)
+    for bridge in (chapter.Aggregated(), chapter.Squeezed(), chapter.Apart()):
+        with pytest.raises(ValueError, match="expected a scale below 4, got 4: set `"):
+            chapter.UNet(bridge, 8, (1,) * 5)(x)
+    with pytest.raises(ValueError, match="expected a scale below 4, got -1"):
+        chapter.Aggregated().msiam.add(None, -1, x)
+    for n in (-1, 4):
+        with pytest.raises(ValueError, match=f"expected a scale below 4, got {n}"):
+            chapter.Aggregated().take([x], n)
+    for number in (3, 5):
+        with pytest.raises(ValueError, match=f"expected the maps of 4 scales, got {number}"):
+            chapter.Aggregated().msiam([x] * number)
+    with pytest.raises(ValueError, match="expected a map that waits for scale 3, got none"):
+        chapter.Skips().take([], 3)
+
+
+@pytest.mark.parametrize("squeezed", [[1, 4], [1, 4, 16, 64, 64], [1, 4, 15, 64], [0, 4, 16, 64]])
+def test_aggregation_refuses_channels_that_do_not_fit(chapter, squeezed):
+    with pytest.raises(ValueError, match="expected channels of 4 maps that fit scale 0, got"):
+        chapter.Aggregated(8, 4, 0, squeezed=squeezed)
+
+
+@pytest.mark.parametrize(("C", "t"), [(0, 1), (-8, 1), (8, 1.5), (8, math.nan)])
+def test_aggregation_refuses_what_is_no_width_or_scale(chapter, C, t):
+    with pytest.raises(ValueError, match=r"expected 0 <= t < 4, and C a multiple of 8"):
+        chapter.Aggregated(C, 4, t)
+
+
+def test_rivals_refuse_negative_channels_and_no_width(chapter):
+    with pytest.raises(ValueError, match="expected 0 channels or more for each scale"):
+        chapter.Squeezed(8, (1, -1, 0, 0))
+    with pytest.raises(ValueError, match="expected C a multiple of 8, got 0"):
+        chapter.Apart(0)
