@@ -327,3 +327,101 @@ def test_one_token_nan_types_and_pickles(chapter):
     broken[1, 0, 0, 0] = math.nan
     found = mix(broken)
     assert found[1].isnan().all() and torch.equal(found[0], mix(x.float())[0])
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_pixels_that_are_lost_are_refused(chapter, lost):
+    for net, x in (
+        (chapter.Small("both", K=3, patch=2), torch.rand(2, 1, 6, 6)),
+        (chapter.MixFormer(16, (1,), (2,), K=3, w=2), torch.rand(2, 3, 8, 8)),
+    ):
+        x[1, 0, 3, 3] = lost
+        with pytest.raises(ValueError, match=f"1 of {x.numel()} pixels are NaN or infinite: fill"):
+            net(x)
+
+
+@pytest.mark.parametrize("empty", range(4))
+def test_what_is_no_image_is_refused(chapter, empty):
+    for net, C in (
+        (chapter.Small("window", K=3, patch=2), 1),
+        (chapter.MixFormer(16, (1,), (2,), K=3, w=2), 3),
+    ):
+        x = torch.zeros(1, C, 8, 8)
+        others = (x[0], x[None], x.int(), x.repeat(1, 2, 1, 1), x.narrow(empty, 0, 0))
+        for other in others:
+            with pytest.raises(
+                ValueError, match=rf"expected images \(N, {C}, H, W\), none of them"
+            ):
+                net(other)
+
+
+@pytest.mark.parametrize("sides", [(9, 8), (8, 10), (4, 8)])
+def test_sides_that_would_be_cut_are_refused(chapter, sides):
+    with pytest.raises(ValueError, match=r"expected sides that 8 divides, got .*: pad or crop"):
+        chapter.MixFormer(16, (1, 1), (2, 4), K=3, w=2)(torch.rand(1, 3, *sides))
+    with pytest.raises(ValueError, match="expected sides that 3 divides"):
+        chapter.Small("window", K=3, patch=3)(torch.rand(1, 1, *sides))
+
+
+@pytest.mark.parametrize(
+    ("heads", "w"), [(0, 2), (-1, 2), (2, 0), (2, -1), (2.0, 2), (2, math.nan)]
+)
+def test_no_heads_and_no_windows_are_refused(chapter, heads, w):
+    for part in (chapter.Mixing, chapter.Squeezed, chapter.WindowAttention, chapter.Attention):
+        with pytest.raises(ValueError, match="expected width, heads and w of 1 or more, got"):
+            part(16, heads, w)
+    with pytest.raises(ValueError, match="expected width, heads and w of 1 or more, got 0, 1"):
+        chapter.Attention(0, 1, 2)
+    if heads != 2:
+        with pytest.raises(ValueError, match="expected K and as many depths as heads"):
+            chapter.MixFormer(16, (1,), (heads,), w=2)
+
+
+@pytest.mark.parametrize("shift", [-1, 2, 3, 0.5])
+def test_shifts_beyond_a_window_are_refused(chapter, shift):
+    with pytest.raises(ValueError, match=f"expected a shift from 0 to 1, got {shift}"):
+        chapter.WindowAttention(16, 2, 2, shift)
+
+
+def test_maps_and_windows_of_other_shapes_are_refused(chapter):
+    parts = (chapter.Mixing(16, 2, 2), chapter.WindowAttention(16, 2, 2), chapter.Local(16))
+    for part in parts:
+        for shape in ((16,), (4, 16), (1, 1, 2, 2, 16), (0, 2, 2, 16), (1, 2, 0, 16)):
+            with pytest.raises(ValueError, match="expected floating point maps"):
+                part(torch.zeros(shape))
+    for shape in ((1, 5, 16), (4, 16), (1, 1, 4, 16)):
+        with pytest.raises(ValueError, match=r"expected windows \(M, 4, D\), got"):
+            chapter.Attention(16, 2, 2)(torch.zeros(shape))
+    with pytest.raises(ValueError, match="expected windows of side 1 or more, got 0"):
+        chapter.padded(torch.zeros(1, 2, 2, 4), 0)
+
+
+def test_networks_of_nothing_are_refused(chapter):
+    for bad in (("nope", 1), (None, 1), ("both", 0), ("both", -1), ("both", 1.5)):
+        with pytest.raises(ValueError, match=r"expected one of window, .*, and a block or more"):
+            chapter.blocks(*bad)
+    for bad in ((0, 2), (3, 0), (3, -1), (3, 2, 0)):
+        with pytest.raises(ValueError, match="expected K, patch and C of 1 or more"):
+            chapter.Small("both", *bad)
+    for ratio in (0, -1, 1.5):
+        with pytest.raises(ValueError, match=f"a ratio of 1 or more, got 16 and {ratio}"):
+            chapter.Block(16, chapter.Mixing(16, 2, 2), ratio)
+    for depths, heads, K in (((), (), 3), ((1,), (1, 2), 3), ((0,), (2,), 3), ((1,), (2,), 0)):
+        with pytest.raises(ValueError, match="expected K and as many depths as heads"):
+            chapter.MixFormer(16, depths, heads, K, 2)
+
+
+def test_tokens_and_sets_that_are_none_are_refused(chapter):
+    S = chapter.token(1, 1, 4, 4)
+    for bad in ((4, 0), (0, 4), (-1, 0), (0, -1), (0.5, 1)):
+        with pytest.raises(ValueError, match="expected a token of a map of 4 x 4, got"):
+            chapter.token(*bad, 4, 4)
+    for bad in ((S[0], 2), (S[None], 2), (S.astype(int), 2), (S, 0), (S, 1.5)):
+        with pytest.raises(ValueError, match=r"expected truth values \(H, W\) and w of 1 or more"):
+            chapter.touched(*bad)
+    for bad in (S[0], S[None], S.astype(int)):
+        with pytest.raises(ValueError, match=r"expected truth values \(H, W\), got"):
+            chapter.neighbours(bad)
+    for bad in ((1.5, 2), (1, 1.5), (1, math.nan)):
+        with pytest.raises(ValueError, match=r"expected truth values \(H, W\), 0 blocks or more"):
+            chapter.reach("window", S, *bad)
