@@ -435,7 +435,7 @@ def test_bridges_refuse_more_scales_than_they_were_made_for(chapter):
 
 @pytest.mark.parametrize("squeezed", [[1, 4], [1, 4, 16, 64, 64], [1, 4, 15, 64], [0, 4, 16, 64]])
 def test_aggregation_refuses_channels_that_do_not_fit(chapter, squeezed):
-    with pytest.raises(ValueError, match="expected channels of 4 maps that fit scale 0, got"):
+    with pytest.raises(ValueError, match="expected 4 channel numbers to fit scale 0, got"):
         chapter.Aggregated(8, 4, 0, squeezed=squeezed)
 
 
