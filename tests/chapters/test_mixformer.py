@@ -389,8 +389,8 @@ def test_maps_and_windows_of_other_shapes_are_refused(chapter):
         for shape in ((16,), (4, 16), (1, 1, 2, 2, 16), (0, 2, 2, 16), (1, 2, 0, 16)):
             with pytest.raises(ValueError, match="expected floating point maps"):
                 part(torch.zeros(shape))
-    for shape in ((1, 5, 16), (4, 16), (1, 1, 4, 16)):
-        with pytest.raises(ValueError, match=r"expected windows \(M, 4, D\), got"):
+    for shape in ((1, 5, 16), (4, 16), (1, 1, 4, 16), (1, 4, 8)):
+        with pytest.raises(ValueError, match=r"expected windows \(M, 4, 16\), got"):
             chapter.Attention(16, 2, 2)(torch.zeros(shape))
     with pytest.raises(ValueError, match="expected windows of side 1 or more, got 0"):
         chapter.padded(torch.zeros(1, 2, 2, 4), 0)

@@ -377,3 +377,10 @@ def test_sparsemax_takes_masked_logits_and_refuses_rows_without_a_largest(chapte
             ValueError, match=r"Sparsemax: expected floating point rows \(\.\.\., n"
         ):
             weigh(x)
+
+
+def test_networks_without_numbers_have_shapes(chapter):
+    x = torch.empty(3, 1, 8, 8, device="meta")
+    for weigh in (chapter.Twist, chapter.Sharpened, chapter.TopK, chapter.Sparsemax):
+        net = chapter.ViT(8, 4, 1, 2, 8, 1, 2, 4, weigh=weigh).to("meta")
+        assert net(x).shape == (3, 2)
