@@ -434,6 +434,14 @@ def test_scores_are_classes_objects_and_masks(bnn):
         assert scores[n, i].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_mask_without_a_pixel_scores_nothing(bnn):
+    answer, _ = case(1)
+    answer[..., 2:] = -9
+    masks, scores = bnn.scored(answer)
+    assert not masks.any()
+    assert (scores == 0).all()
+
+
 ALL = ("merged", "XNOR", "selector", "carried")
 
 
@@ -571,3 +579,4 @@ def test_units_whose_sums_overflow_are_named(bnn, n, lanes):
     for wider in ((n + 1, lanes), (n, lanes + 1)):
         with pytest.raises(ValueError, match=f"of {wider[0]} bits overflow 16 bits"):
             bnn.datapath("XNOR", *wider)
+    assert len(bnn.datapath("XNOR", bnn.ACC).outputs["y"]) == bnn.ACC + 1  # alone, it adds nothing

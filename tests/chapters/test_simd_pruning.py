@@ -199,6 +199,14 @@ def test_a_budget_below_empty_layers_is_named(chapter, solver):
     assert list(solve(D, T, 6)) == [0, 0]
     with pytest.raises(ValueError, match="not even empty layers fit"):
         solve(D, T, 5)
+    with pytest.raises(ValueError, match="not even empty layers fit"):
+        solve(D[:1], T[:1], T[0][0] - 1)
+
+
+def test_what_the_last_layer_costs_empty_is_kept_for_it(chapter):
+    D = [np.array([3.0, 1.0, 0.0]), np.array([2.0, 1.0, 0.0])]
+    T = [np.array([0.0, 1.0, 6.0]), np.array([5.0, 6.0, 7.0])]
+    assert list(chapter.dynamic(D, T, 6)) == [1, 0]
 
 
 def test_a_budget_that_is_no_number_and_broken_energies_are_named(chapter):
@@ -207,6 +215,9 @@ def test_a_budget_that_is_no_number_and_broken_energies_are_named(chapter):
         chapter.allocate(D, T, np.nan)
     with pytest.raises(ValueError, match="an energy is not finite"):
         chapter.allocate([D[0] * np.nan, D[1]], T, 20)
+    one = np.where(np.arange(len(D[0])) == 1, np.inf, D[0])
+    with pytest.raises(ValueError, match="an energy is not finite"):
+        chapter.allocate([one, D[1]], T, 20)
 
 
 @pytest.mark.parametrize("solver", ["allocate", "dynamic"])

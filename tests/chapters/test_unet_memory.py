@@ -275,7 +275,7 @@ def test_rivals(chapter):
     assert [len(list(b.parameters())) for b in chapter.Squeezed().squeeze] == [2, 0, 0, 0]
 
 
-@pytest.mark.parametrize("C", [8, 16])
+@pytest.mark.parametrize("C", [8, 64])
 def test_each_map_by_itself_holds_a_quarter_of_what_z_would(chapter, C):
     skips, bridge, waiting = maps(C, 4), shaken(chapter.Apart(C)), []
     for n, E in enumerate(skips):
@@ -437,6 +437,12 @@ def test_bridges_refuse_more_scales_than_they_were_made_for(chapter):
 def test_aggregation_refuses_channels_that_do_not_fit(chapter, squeezed):
     with pytest.raises(ValueError, match="expected 4 channel numbers to fit scale 0, got"):
         chapter.Aggregated(8, 4, 0, squeezed=squeezed)
+
+
+def test_a_map_at_a_higher_scale_takes_fewer_channels(chapter):
+    assert chapter.Aggregated(8, 4, 2, squeezed=[1, 1, 1, 4]).msiam.t == 2
+    with pytest.raises(ValueError, match="expected 4 channel numbers to fit scale 0, got"):
+        chapter.Aggregated(8, 4, 0, squeezed=[1, 4, 4, 64])
 
 
 @pytest.mark.parametrize(("C", "t"), [(0, 1), (-8, 1), (8, 1.5), (8, math.nan)])
