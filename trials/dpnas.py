@@ -6,6 +6,18 @@ Real digits of 8x8 pixels, each a record by itself: 1297 to train on and 500 to 
 every seed. Networks train with (3, 1e-4)-DP, 40 or 80 steps, unless it is said otherwise. Rates and
 clipping norms are chosen on two seeds, others judge. Searched cells are of the 125 with three edges
 and five operations. A search has the training images only: 60 % for weights, 40 % for rewards.
+
+Three searches of one epsilon ("screened", set before its runs): shared weights and a controller, as
+in "searched"; four cells drawn by chance; all 125. Each of the four, or of the 125, is trained once
+alone, 20 steps on the 60 %, with random numbers of its own, as composition asks. Its noise is such
+that the whole, with a final training of 20 steps, spends what the shared weights and that final
+training do, by the improved conversion. The held-out 40 % choose, without noise in all three. The
+chosen cell is judged on "table": the best cell's accuracy less its own, mean of both splits. For
+random search this is the exact mean over all sets of four of the 125 cells that were trained at its
+noise. Rates: the highest mean held-out accuracy of three cells on two seeds, one grid for both.
+Rule: the three paired differences of regret over splits 120 to 125, t-intervals that hold 95 % for
+the three together; one that leaves out 0 says which search has less regret here, others decide
+nothing.
 """
 
 import repro  # first: caps threads and instruction set
@@ -192,6 +204,28 @@ def tabulate(seed: int, arm: str, first: int, **training: float | None) -> dict[
     return {f"{a}{b}": alone(f"{first}{a}{b}", seed, **training) for a, b in pairs}
 
 
+# ---- searches of one epsilon ----
+
+
+def held_out(cell: str, seed: int, noise: float, **training: float | None) -> float:
+    """Accuracy of one cell on held-out images, trained on the others; random numbers of its own."""
+    x, y, x_held, y_held = divided(seed)
+    own = 1000 * seed + NAMES.index(cell)
+    return 100 * accuracy(trained(cell, x, y, own, noise=noise, **training), x_held, y_held)
+
+
+def tune_screen(seed: int, arm: str, **training: float | None) -> dict[str, float]:
+    """Mean held-out accuracy of three cells, which hold every operation, to choose a rate by."""
+    found = [held_out(cell, seed, **training) for cell in ("515", "642", "214")]
+    return {"accuracy": float(np.mean(found))}
+
+
+def screen(seed: int, arm: str, first: int, **training: float | None) -> dict[str, float]:
+    """Held-out accuracies of 25 cells with one operation at their first edge, by the other two."""
+    pairs = itertools.product(SPACE, repeat=2)
+    return {f"{a}{b}": held_out(f"{first}{a}{b}", seed, **training) for a, b in pairs}
+
+
 # ---- what is run ----
 
 PERCENT = (Quantity("accuracy", "%", ".1f"),)
@@ -264,6 +298,38 @@ def table_of(arm: str) -> Callable[[Finished], list[Setting]]:
         if found["arm"] == arm
         for first in SPACE
     ]
+
+
+def noise_of(cells: int) -> float:
+    """The least noise, to 1e-9, at which a search by so many trainings spends what `shared` does.
+
+    Both have a final training of 20 steps besides.
+    """
+    final = SHORT * dpnas.rdp(Q, sigma(SHORT))
+    target = dpnas.epsilon(SHARED_STEPS * dpnas.rdp(Q, sigma(STEPS)) + final, DELTA)
+    low, high = 0.3, 300.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        total = cells * SHORT * dpnas.rdp(Q, middle) + final
+        enough = dpnas.epsilon(total, DELTA) <= target
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+SCREENED = {"random, 4": 4, "exhaustive, 125": 125}
+
+
+def screen_rates(_: Finished) -> list[Setting]:
+    """One grid of rates for both searches, each at its noise."""
+    rates = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6]
+    both = grid(arm=list(SCREENED), lr=rates, clip=[1.0], steps=[SHORT])
+    noise = {arm: noise_of(cells) for arm, cells in SCREENED.items()}
+    return [{**one, "noise": noise[one["arm"]]} for one in both]
+
+
+def screened(finished: Finished) -> list[Setting]:
+    """Both searches at their best rate, 25 cells a run."""
+    return [{**one, "first": f} for one in chosen(finished["rates of screens"]) for f in SPACE]
 
 
 TRIALS = [
@@ -419,6 +485,23 @@ TRIALS = [
         PAIRS,
         table_of("ordinary"),
         TABLED[:1],
+    ),
+    Trial(
+        "rates of screens",
+        "Which rates suit three cells, trained at the noise of a search?",
+        tune_screen,
+        PERCENT,
+        screen_rates,
+        TUNE,
+        ("lr",),
+    ),
+    Trial(
+        "screened",
+        "How accurate on held-out images is every cell, trained at the noise of a search?",
+        screen,
+        PAIRS,
+        screened,
+        SEARCHED,
     ),
 ]
 
