@@ -83,13 +83,83 @@ def test_an_epsilon_needs_a_divergence_of_every_order(chapter, total):
         chapter.epsilon(total, 1e-5)
 
 
+@pytest.mark.parametrize("orders", [[1, 2], [], [2.0, math.nan], [2, math.inf], [[2, 3]]])
+def test_an_epsilon_needs_orders_above_1(chapter, orders):
+    """Orders that are no numbers once gave an epsilon of 0."""
+    with pytest.raises(ValueError, match="expected orders above 1"):
+        chapter.epsilon(np.ones(np.shape(orders)), 1e-5, orders)
+
+
+def test_an_epsilon_of_orders_just_above_1(chapter):
+    assert chapter.epsilon([0.5], 0.01, [1.5], False) == pytest.approx(0.5 - math.log(0.01) / 0.5)
+    assert chapter.epsilon([math.inf], 0.01, [2]) == math.inf
+
+
+@pytest.mark.parametrize("orders", [2, [], [2.5], [2, math.nan], [math.inf], [[2, 3]], [1, 3]])
+def test_divergences_need_whole_orders(chapter, orders):
+    with pytest.raises(ValueError, match="expected whole orders, each 2 or more"):
+        chapter.rdp(0.1, 1.0, orders)
+
+
 def test_unknown_pieces_are_named(chapter):
     with pytest.raises(ValueError, match=r"expected one of ReLU, .*, got 'GELU'"):
         chapter.cnn("GELU")
-    with pytest.raises(ValueError, match="numbered 0 to 9, got -1"):
-        chapter.operation(-1, 8, 4)
-    with pytest.raises(ValueError, match="expected 3 operations, got 2"):
-        chapter.sample(chapter.Controller(nodes=2), [1, 2])
+    for wrong in (-1, 10, 5.0, "5", math.nan):
+        with pytest.raises(ValueError, match=f"numbered 0 to 9, got {wrong!r}"):
+            chapter.operation(wrong, 8, 4)
+    with pytest.raises(ValueError, match="numbered 0 to 9, got '5'"):
+        chapter.small("515")
+
+
+@pytest.mark.parametrize("cell", [[1, 2], [], [1, 2, 3, 4]])
+def test_a_controller_takes_whole_cells(chapter, cell):
+    with pytest.raises(ValueError, match=f"expected 3 operations, got {len(cell)}"):
+        chapter.sample(chapter.Controller(nodes=2), cell)
+
+
+@pytest.mark.parametrize("cell", [[-1, 0, 0], [0, 10, 0], [0, 0, math.nan], np.zeros(3, int)])
+def test_a_controller_takes_operations_that_it_knows(chapter, cell):
+    """A -1 would be read as the last operation, with the embedding of the start."""
+    with pytest.raises(ValueError, match="expected a list of numbers from 0 to 9, got"):
+        chapter.sample(chapter.Controller(nodes=2), cell)
+
+
+@pytest.mark.parametrize("wrong", [{"nodes": 0}, {"operations": 0}, {"hidden": 0}])
+def test_a_controller_is_not_empty(chapter, wrong):
+    with pytest.raises(ValueError, match="expected one or more of each, got"):
+        chapter.Controller(**wrong)
+    chapter.Controller(nodes=1, operations=1, hidden=1)
+
+
+@pytest.mark.parametrize("choices", [[(5,), (), (1,)], [5, 1, 5]])
+def test_every_edge_needs_an_operation(chapter, choices):
+    with pytest.raises(ValueError, match="expected operations at hand for each edge"):
+        chapter.small(choices)
+
+
+def test_choices_are_among_those_at_hand(chapter):
+    net = chapter.small([(4, 5)] * 3)
+    for wrong in ((4, 5, 6), (4, 5, 4.0), (-1, 4, 4)):
+        with pytest.raises(ValueError, match=r"expected operations at hand, .*'4', '5'.*, got"):
+            chapter.choose(net, wrong)
+    assert net.layers[2].picked == [4, 4, 4]
+    with pytest.raises(ValueError, match="expected a network with cells"):
+        chapter.choose(chapter.cnn(), (4, 5, 5))
+
+
+@pytest.mark.parametrize("reward", [math.nan, math.inf])
+def test_rewards_are_finite(chapter, reward):
+    policy = chapter.Controller(nodes=1, operations=2, hidden=4)
+    before = copy.deepcopy(policy.state_dict())
+    with pytest.raises(ValueError, match="expected a finite reward, got"):
+        chapter.learn(policy, lambda cell: reward, 3)
+    assert all(torch.equal(v, before[k]) for k, v in policy.state_dict().items())
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.5, math.nan, math.inf])
+def test_the_noise_needs_whole_steps(chapter, steps):
+    with pytest.raises(ValueError, match="expected a whole number of steps, 1 or more"):
+        chapter.noise_for(3.0, 0.2, steps, 1e-4)
 
 
 def test_no_loss_is_no_negative_epsilon(chapter):
@@ -227,10 +297,51 @@ def test_a_large_clipping_norm_clips_nothing(chapter):
 def test_wrong_trainings_are_refused(chapter, wrong):
     x, y = batch(4)
     given = {"steps": 1, "q": 0.5, "lr": 0.1, "seed": 0} | wrong
-    with pytest.raises(ValueError, match="expected rates"):
+    with pytest.raises(ValueError, match=r"expected .* > 0"):
         chapter.train(chapter.cnn().double(), x, y, **given)
-    with pytest.raises(ValueError, match="expected rates"):
-        chapter.train(chapter.cnn().double(), x[:0], y[:0], steps=1, q=0.5, lr=0.1, seed=0)
+
+
+@pytest.mark.parametrize("n", [(0, 0), (4, 3), (3, 4)])
+def test_a_training_needs_a_label_for_each_image(chapter, n):
+    x, y = batch(4)
+    with pytest.raises(ValueError, match="finite images, a label for each"):
+        chapter.train(chapter.cnn().double(), x[: n[0]], y[: n[1]], steps=1, q=0.5, lr=0.1, seed=0)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_training_needs_finite_images(chapter, wrong):
+    x, y = batch(4)
+    x[2, 0, 3, 3] = wrong
+    with pytest.raises(ValueError, match="finite images"):
+        chapter.train(chapter.cnn().double(), x, y, steps=0, q=0.5, lr=0.1, seed=0)
+    with pytest.raises(ValueError, match="finite images"):
+        chapter.train(chapter.cnn().double(), x[:1], y[:1] - 100, steps=0, q=0.5, lr=0.1, seed=0)
+
+
+def test_noise_without_clipping_is_refused(chapter):
+    """Else a forgotten clipping norm would train without any privacy, in silence."""
+    x, y = batch(4)
+    with pytest.raises(ValueError, match=r"no noise without a C: inf, 1\.5"):
+        chapter.train(chapter.cnn().double(), x, y, steps=1, q=0.5, lr=0.1, seed=0, sigma=1.5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(0, 1, 1), (math.inf, 0, 1), (math.nan, 1, 1), (1, -1, 1), (1, math.inf, 1), (1, 1, 0),
+     (1, 1, math.inf), (1, math.nan, 1)],
+)  # fmt: skip
+def test_private_gradients_need_finite_settings(chapter, wrong):
+    with pytest.raises(ValueError, match="expected finite C > 0, sigma >= 0 and B > 0"):
+        chapter.private_gradient({"a": torch.ones(2, 3)}, *wrong)
+
+
+def test_single_gradients_need_weights_and_labels(chapter):
+    x, y = batch(3)
+    net = chapter.cnn().double()
+    with pytest.raises(ValueError, match="2 labels and 3 images"):
+        chapter.gradients(net, x, y[:2])
+    with pytest.raises(ValueError, match="0 weights that train"):
+        chapter.gradients(net.requires_grad_(False), x, y)
 
 
 def test_shared_weights_learn_only_where_they_are_used(chapter, sharing):
@@ -285,8 +396,8 @@ def test_operations(chapter):
 
 def test_nodes(chapter):
     assert [chapter.count_nodes(n) for n in (1, 3, 6, 10, 15, 1275)] == [1, 2, 3, 4, 5, 50]
-    for wrong in (0, 2, 4, 5, 14, 16):
-        with pytest.raises(ValueError, match="edges"):
+    for wrong in (-1, 0, 2, 3.0, 4, 5, 14, 16, math.nan):
+        with pytest.raises(ValueError, match="a full cell has 1, 3, 6, 10, 15 or more edges"):
             chapter.count_nodes(wrong)
 
 
@@ -487,6 +598,11 @@ def test_random_search_is_the_mean_over_all_sets(chapter, seen):
             chapter.best_of(seen, worth, n)
     with pytest.raises(ValueError, match="expected a worth"):
         chapter.best_of(seen, worth[:6], 2)
+    for wrong in (np.where(seen == seen.max(), math.nan, seen), seen[None]):
+        with pytest.raises(ValueError, match="expected finite numbers in a row"):
+            chapter.best_of(wrong, worth, 2)
+    with pytest.raises(ValueError, match="expected finite numbers in a row"):
+        chapter.best_of(seen, worth * math.inf, 2)
 
 
 def test_networks_survive_pickling(chapter):
