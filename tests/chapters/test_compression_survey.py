@@ -406,3 +406,123 @@ def test_rows_that_skip_zeros_wait_for_the_fullest(chapter):
 
 def test_the_roof(chapter):
     assert chapter.roofline([0.5, 2, 100], 10, 4).tolist() == [2, 8, 10]
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize("r", [np.nan, np.inf, -np.inf, 2.5])
+def test_ranks_are_whole_numbers(chapter, r):
+    for form in (chapter.channel, chapter.spatial, chapter.cp):
+        with pytest.raises(ValueError, match="r: expected a whole number from 1"):
+            form(kernel(), r)
+
+
+@pytest.mark.parametrize("x", [[], [1.0, np.nan], [np.inf, 0.0], torch.zeros(0), torch.ones(2) / 0])
+def test_even_levels_need_finite_numbers(chapter, x):
+    """A NaN once gave levels of NaN in silence."""
+    with pytest.raises(ValueError, match="expected a finite number or more"):
+        chapter.evenly(x, 4)
+    with pytest.raises(ValueError, match="expected finite numbers and levels"):
+        chapter.distortion(x, [1.0, 2.0])
+    with pytest.raises(ValueError, match="expected finite numbers and levels"):
+        chapter.distortion([1.0, 2.0], x)
+
+
+def test_even_levels_need_a_range(chapter):
+    assert chapter.evenly([0.0, 1.0], 2, ranges=1).tolist() == [0, 1]
+    for wrong in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="a range or more"):
+            chapter.evenly([0.0, 1.0], 2, ranges=wrong)
+
+
+def test_decompositions_need_a_sweep(chapter):
+    for sweeps in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="sweeps: expected 1 or more"):
+            chapter.tucker(kernel(), 2, 2, sweeps=sweeps)
+        with pytest.raises(ValueError, match="expected 1 sweep or more"):
+            chapter.cp(kernel(), 2, sweeps=sweeps)
+    for ridge in (-1e-9, np.nan, np.inf):
+        with pytest.raises(ValueError, match="and a ridge >= 0"):
+            chapter.cp(kernel(), 2, ridge=ridge)
+    assert torch.isfinite(chapter.composed(chapter.cp(kernel(), 2, 1, 0), 5, 3, 3)).all()
+
+
+def test_stacks_of_what_does_not_fit_are_refused(chapter):
+    for wrong in ([], [kernel(4, 2, 2, 3)], [kernel(4, 2, 3, 4)]):
+        with pytest.raises(ValueError, match="expected kernels of odd sides"):
+            chapter.stack(wrong)
+    for inner in (3, 5, 8):
+        with pytest.raises(ValueError, match=f"takes {inner} channels, of 4 that it is given"):
+            chapter.stack([kernel(4, 2), kernel(3, inner)])
+    with pytest.raises(ValueError, match=r"expected 4 biases, got \(3,\)"):
+        chapter.stack([kernel(4, 2)], torch.zeros(3))
+    with pytest.raises(ValueError, match="span less than 5x3"):
+        chapter.composed([kernel(4, 2)], 2, 5, 3)
+
+
+@pytest.mark.parametrize("levels", [[], torch.zeros(0), [0.0, np.nan], [np.inf], 1.0, [[0.0, 1.0]]])
+def test_nearest_levels_are_finite(chapter, levels):
+    with pytest.raises(ValueError, match="expected a row of finite levels"):
+        chapter.Nearest(levels)
+
+
+@pytest.mark.parametrize("index", [[], torch.zeros(0), [0, 2], [1, 1], [-1, 0]])
+def test_no_shared_level_is_left_out(chapter, index):
+    """A level that nobody shares would be the mean of nothing, NaN."""
+    with pytest.raises(ValueError, match=r"expected indices 0, 1, \.\.\., none left out"):
+        chapter.Shared(index, (len(index),))
+
+
+def test_distillation_refuses_nothing_and_no_end(chapter):
+    z, y = torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)
+    for T in (np.nan, np.inf, -1.0):
+        with pytest.raises(ValueError, match=f"a finite T > 0, .* {T}, 0.5"):
+            chapter.distillation(z, z, y, T, 0.5)
+    with pytest.raises(ValueError, match=r"expected equal shapes .* \(0, 4\)"):
+        chapter.distillation(z[:0], z[:0], y[:0], 1.0, 0.5)
+
+
+def test_compact_layers_need_channels_and_an_odd_side(chapter):
+    for wrong in ((0, 4, 3), (4, 0, 3), (4, 4, 2), (4, 4, 0), (4, 4, -1)):
+        with pytest.raises(ValueError, match="expected channels, filters and an odd side"):
+            chapter.separable(*wrong)
+    assert chapter.separable(1, 1, 1)(torch.ones(1, 1, 2, 2)).shape == (1, 1, 2, 2)
+    for wrong in (0, -2, np.nan):
+        with pytest.raises(ValueError, match="expected 1 group or more"):
+            chapter.Shuffle(wrong)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_machines_have_sizes(chapter, place):
+    sizes = [4, 5, 6, 8, 8]
+    for wrong in (-1, np.nan, *([0] if place > 2 else [])):
+        with pytest.raises(ValueError, match="expected sizes >= 0 and an array"):
+            chapter.array_cycles(*sizes[:place], wrong, *sizes[place + 1 :])
+    if place > 1:
+        for wrong in (-1, np.nan, *([0] if place > 2 else [])):
+            given = [*sizes[2:place], wrong, *sizes[place + 1 :]]
+            with pytest.raises(ValueError, match=r"expected a mask \(K, n\), P >= 0, an array"):
+                chapter.skipping_cycles(np.ones((4, 5)), *given)
+
+
+def test_nothing_takes_no_time(chapter):
+    assert chapter.array_cycles(0, 5, 6) == chapter.array_cycles(5, 5, 0) == 0
+    assert chapter.array_cycles(1, 0, 1, 1, 1) == 0
+    assert chapter.skipping_cycles(np.ones((4, 5)), 0) == 0
+    assert chapter.roofline(0, 0, 0) == 0
+    with pytest.raises(ValueError, match=r"expected a mask \(K, n\)"):
+        chapter.skipping_cycles(np.ones(4), 6)
+
+
+@pytest.mark.parametrize("wrong", [(-1, 1, 1), ([1, np.nan], 1, 1), (1, -1, 1), (1, 1, np.nan)])
+def test_no_roof_lies_below_0(chapter, wrong):
+    with pytest.raises(ValueError, match="expected nothing below 0"):
+        chapter.roofline(*wrong)
+
+
+@pytest.mark.parametrize("n", [0, 2])
+def test_work_is_that_of_one_image(chapter, n):
+    for count in (chapter.work, chapter.macs, chapter.cycles):
+        with pytest.raises(ValueError, match=r"expected one image \(1, ...\), got"):
+            count(chapter.network(), torch.zeros(n, 1, 12, 12))
