@@ -77,7 +77,10 @@ def test_an_epsilon_needs_a_chance_between_0_and_1(chapter, delta):
         chapter.epsilon(np.ones(63), delta)
 
 
-@pytest.mark.parametrize("total", [np.full(63, math.nan), np.full(63, -1.0), np.ones(3), 1.0])
+@pytest.mark.parametrize(
+    "total",
+    [np.full(63, math.nan), np.full(63, -1.0), np.append(np.ones(62), -1.0), np.ones(3), 1.0],
+)
 def test_an_epsilon_needs_a_divergence_of_every_order(chapter, total):
     with pytest.raises(ValueError, match=r"expected \(63,\) divergences >= 0"):
         chapter.epsilon(total, 1e-5)
@@ -462,6 +465,9 @@ def test_published_cells(chapter):
     ]
     cell = chapter.PUBLISHED["CIFAR-10"]
     assert [(o, f, t) for o, (f, t) in zip(cell, pairs, strict=True)] == cifar
+    others = {"MNIST": "563054060310114", "Fashion-MNIST": "305453006356141"}  # released files
+    for name, numbers in others.items():
+        assert "".join(map(str, chapter.PUBLISHED[name])) == numbers
 
 
 def test_small_networks(chapter):
