@@ -236,7 +236,7 @@ TUNE, JUDGE, SEARCHED = range(100, 102), range(120, 125), range(120, 126)
 SEARCHES = ("DP-aware", "not DP-aware")
 KINDS = ("515", "919", "414", "525", "616")  # SELU, sigmoid, ReLU; SELU and the average; tanh
 RATES = (2.0, 4.0, 8.0, 16.0)
-TABLED = range(110, 112)
+TABLED, SPLITS = range(110, 112), range(120, 126)
 PAIRS = tuple(Quantity(f"{a}{b}", "%", ".1f") for a in SPACE for b in SPACE)
 Finished = Mapping[str, Stored]
 
@@ -501,7 +501,7 @@ TRIALS = [
         screen,
         PAIRS,
         screened,
-        SEARCHED,
+        SPLITS,
     ),
 ]
 
