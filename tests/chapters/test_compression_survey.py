@@ -467,6 +467,12 @@ def test_nearest_levels_are_finite(chapter, levels):
         chapter.Nearest(levels)
 
 
+def test_levels_and_indices_may_be_tensors(chapter):
+    levels = torch.tensor([2.0, 0.0], requires_grad=True)
+    assert chapter.Nearest(levels)(torch.tensor([0.9, 1.1])).tolist() == [0, 2]
+    assert chapter.Shared(torch.tensor([0, 1, 1]), (3,)).index.tolist() == [0, 1, 1]
+
+
 @pytest.mark.parametrize("index", [[], torch.zeros(0), [0, 2], [1, 1], [-1, 0]])
 def test_no_shared_level_is_left_out(chapter, index):
     """A level that nobody shares would be the mean of nothing, NaN."""
