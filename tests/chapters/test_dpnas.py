@@ -326,6 +326,10 @@ def test_noise_without_clipping_is_refused(chapter):
     x, y = batch(4)
     with pytest.raises(ValueError, match=r"no noise without a C: inf, 1\.5"):
         chapter.train(chapter.cnn().double(), x, y, steps=1, q=0.5, lr=0.1, seed=0, sigma=1.5)
+    with pytest.raises(ValueError, match=r"sigma >= 0, .*: 1\.0, inf"):
+        chapter.train(
+            chapter.cnn().double(), x, y, steps=0, q=0.5, lr=0.1, seed=0, C=1.0, sigma=math.inf
+        )
 
 
 @pytest.mark.parametrize(
