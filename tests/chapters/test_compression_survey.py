@@ -532,3 +532,13 @@ def test_work_is_that_of_one_image(chapter, n):
     for count in (chapter.work, chapter.macs, chapter.cycles):
         with pytest.raises(ValueError, match=r"expected one image \(1, ...\), got"):
             count(chapter.network(), torch.zeros(n, 1, 12, 12))
+
+
+def test_equal_numbers_fill_every_cluster(chapter):
+    levels, index = chapter.kmeans([1.0, 1.0, 1.0], 2)
+    assert levels.tolist() == [1, 1]
+    assert sorted(set(index.tolist())) == [0, 1]
+
+
+def test_a_core_of_one_channel(chapter):
+    assert [tuple(w.shape) for w in chapter.tucker(kernel(), 2, 1)][1] == (2, 1, 3, 3)
