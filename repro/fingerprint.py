@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from repro import chapters
@@ -34,11 +35,18 @@ def fingerprint(script: Path, function: str) -> str:
     Raises:
         repro.chapters.ChapterError: a chapter that the script names cannot be read.
     """
-    kept, words = _reached(_statements(script.read_text(encoding="utf-8")), {function})
+    written, words = _covered(script.read_text(encoding="utf-8"), frozenset({function}))
     for slug, notebook in chapters.notebooks().items():
         if slug in words:
-            kept += _reached(_statements(_method(notebook)), words)[0]
-    return hashlib.sha256("\n".join(map(_written, kept)).encode()).hexdigest()
+            written += _covered(_method(notebook), words)[0]
+    return hashlib.sha256("\n".join(written).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)  # a chapter shows many trials, and asks for each whether it is stale
+def _covered(source: str, words: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The statements of some code that names reach, as text, and all names in them."""
+    kept, reached = _reached(_statements(source), set(words))
+    return tuple(map(_written, kept)), frozenset(reached)
 
 
 def _method(notebook: Path) -> str:
