@@ -597,14 +597,18 @@ def tuning(name: str, question: str, settings: list[dict]) -> Trial:
     return Trial(name, question, compress, QUANTITIES, settings, TUNING, ("lr",))
 
 
+def judging(name: str, question: str, tuned: str) -> Trial:
+    """A trial that judges what another one chose."""
+    return Trial(name, question, compress, QUANTITIES, partial(chosen, tuned=tuned), JUDGES)
+
+
 TRIALS = [
     Trial("tuning-few", "Which rate and temperature suit each way to teach, with 250 labels?",
           teach, SCHOOL, lessons(), TUNING, ("lr", "T")),
     Trial("few", "How good is the student then?", teach, SCHOOL,
           lambda finished: chosen(finished, "tuning-few"), PUPILS),
     tuning("tuning", "Which rate suits each arm of the two orders that are judged?", CORE),
-    Trial("orders", "How accurate is each of them?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning"), JUDGES),
+    judging("orders", "How accurate is each of them?", "tuning"),
     Trial("tuning-few-twice", "Which suit the student, with twice as many steps?", teach, SCHOOL,
           LONGER, (*TUNING, 102), ("lr",)),
     Trial("few-twice", "How good is it then?", teach, SCHOOL,
@@ -617,18 +621,14 @@ TRIALS = [
           FRESH),
     tuning("tuning-families", "Which rate suits the other families, and earlier chapters?",
            FAMILIES),
-    Trial("families", "How accurate is each of them?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning-families"), JUDGES),
+    judging("families", "How accurate is each of them?", "tuning-families"),
     tuning("tuning-filters", "Which rate suits filters that leave a tenth of the weights?",
            grid(arm=["filter"], strength=[75], lr=RATES)),
-    Trial("filters", "How accurate are they?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning-filters"), JUDGES),
+    judging("filters", "How accurate are they?", "tuning-filters"),
     tuning("tuning-shapes", "Which rate suits networks of another shape?", SHAPES),
-    Trial("shapes", "How accurate is each of them?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning-shapes"), JUDGES),
+    judging("shapes", "How accurate is each of them?", "tuning-shapes"),
     tuning("tuning-own", "And which suits the networks of two other chapters?", OWN),
-    Trial("own", "How accurate are they?", compress, QUANTITIES,
-          lambda finished: chosen(finished, "tuning-own"), JUDGES),
+    judging("own", "How accurate are they?", "tuning-own"),
     Trial("twice", "Do twice as many further epochs change anything?", compress, QUANTITIES,
           doubled, JUDGES),
 ]  # fmt: skip
