@@ -7,7 +7,7 @@ own order. A rate is chosen on two seeds, five others judge. Softmax and TWIST h
 than their rivals. TWIST is judged at the rate of softmax, too, as the released scripts have one
 rate for both; at this rate both train twice, four and eight times as long as well.
 
-The rule for 480 epochs, "pair at 480 epochs", was written before its runs. Softmax and TWIST at
+The rule for 480 epochs, "pair at 480 epochs", was written before any result. Softmax and TWIST at
 T = 0.1, both at the rate of softmax, 0.008, seeds 102 to 106. A length is called a plateau of an
 arm if its doubling changes the mean test accuracy over the five seeds by less than 1 point; 240 to
 480 decides for both. If both are at a plateau, the claim that TWIST is more accurate is judged by
