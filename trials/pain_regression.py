@@ -11,6 +11,18 @@ out, too: run `200 + k` leaves out subject k. A third, from expression, joined t
 control. Rule, set before it ran: the control is seen if the whole 95 % interval over 25 subjects of
 the MSE from scratch less that from expression lies above 0. If so, the same comparison of scratch
 and verification could have seen an effect of that size; if not, it is undecided what it could see.
+
+Longer runs on frozen features, rule set before them. Known by then: 8 epochs on all 25 subjects,
+and 32 at the rates of 8 in five runs, where balanced sampling still moved and its gain in wMAE was
+not beyond chance. Now rates are chosen anew for 32 epochs, in the same way (where the best stands
+at an end, the next one is tried, too), and each subject is left out once, after 32 epochs and, at
+these rates, after 64. The two claims about balanced sampling need the 95 % interval over 25
+subjects on their side of 0 after 32 and after 64 epochs, and the sampler by permuted levels (32
+epochs, the rate of the balanced arm) must move neither measure so. Otherwise they are not decided.
+They are at their plateau if the step from 32 to 64 moves the mean difference by less than half of
+its interval after 32. Center loss with smooth L1 is judged after 32 epochs against no center loss
+and, as before, against shuffled levels at its rate; with any of these two intervals on both sides
+of 0 it stays undecided. If the clock cuts, whole trials go from the end.
 """
 
 import repro  # first: caps threads and instruction set
@@ -233,6 +245,14 @@ def misses(finished: Mapping[str, Stored]) -> list[dict]:
     return [{"arm": arm, "lr": rate[base], "epochs": EPOCHS} for arm, base in of.items()]
 
 
+def lasting(arms: Sequence[str], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
+    """Arms at their best rates of 32 epochs, and disturbed ones at the rate of their own arm."""
+    rate = {setting["arm"]: setting["lr"] for setting in chosen(finished["lasting rates"])}
+    rate["permuted sampling"] = rate["l1+center+balanced"]
+    rate["shuffled levels"] = rate["smooth+center"]
+    return [{"arm": arm, "lr": rate[arm], "epochs": epochs} for arm in arms]
+
+
 def started(finished: Mapping[str, Stored]) -> list[dict]:
     """Starts and arms at their best rates, and levels shuffled at the rates of the center loss."""
     found = chosen(finished["start rates"])
@@ -366,6 +386,39 @@ TRIALS = [
         SIX,
         partial(one_by_one, SHUFFLED),
         seeds=[200],
+    ),
+    Trial(
+        "lasting rates",
+        "Which rate suits four arms on frozen features at four times the length?",
+        tune,
+        SIX,
+        grid(arm=LASTING, lr=[0.001, 0.002, 0.004, 0.008], epochs=[4 * EPOCHS]),
+        seeds=[110, 111],
+        choose=("lr",),
+    ),
+    Trial(
+        "lasting",
+        "What does balanced sampling do at that length, by subject?",
+        judge,
+        SIX,
+        partial(lasting, ("l1+center", "l1+center+balanced", "permuted sampling"), 4 * EPOCHS),
+        seeds=range(100, 125),
+    ),
+    Trial(
+        "lasting twice",
+        "And at twice that?",
+        judge,
+        SIX,
+        partial(lasting, ("l1+center", "l1+center+balanced"), 8 * EPOCHS),
+        seeds=range(100, 125),
+    ),
+    Trial(
+        "lasting center",
+        "And center loss with smooth L1?",
+        judge,
+        SIX,
+        partial(lasting, ("smooth", "smooth+center", "shuffled levels"), 4 * EPOCHS),
+        seeds=range(100, 125),
     ),
 ]
 
