@@ -13,6 +13,15 @@ not. The five judged seeds decide: ALCS leads, or is behind, if the paired 95 % 
 difference from the better of single weights and filters (that of higher mean) lies above, or below,
 0; otherwise five seeds do not tell. One-shot and gradual groups are compared in the same way. What
 the settings chosen for 800 steps gain over those of 400 is shown for each arm, and decides nothing.
+
+Rule for "tuning-twice-more" and "twice-more", written before their runs: single weights by ADMM,
+and ALCS with rho 1/16, as its best of two stood at the lower one. Both get the four rates, and then
+rho 1/16, 1/4 and 1; where the best stands at an end of either, the next value is tried with the
+others as they are, for both arms if it is rho, until it does not. ALCS is judged anew if the best
+of all its settings at 800 steps is another one, which then stands for it in every comparison at 800
+steps; the old one stays stored. Single weights by ADMM join the arms that ALCS is compared with:
+the rule above holds for the better of filters and single weights, pruned gradually or by ADMM (that
+of highest mean), and the paired interval of ALCS minus single weights by ADMM is told beside it.
 """
 
 import repro  # first: caps threads and instruction set
@@ -255,6 +264,7 @@ def prune(
 
 RATES = [8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
 FASTER = [0.128, 0.256]  # for arms that want it
+LOWER = [0.0625]  # of rho
 LATER = range(110, 115)
 ARMS = (
     "groups, ADMM",
@@ -304,6 +314,14 @@ def tuning(name: str, question: str, settings: Sequence[dict]) -> Trial:
     """A trial that chooses rates and constants of arms on two seeds that judge nothing."""
     choose = ("lr", "rho", "stage", "rule")
     return Trial(name, question, prune, QUANTITIES, settings, (100, 101), choose)
+
+
+def by_both(finished: Mapping[str, Any]) -> list[dict]:
+    """The arms by ADMM at their best of both trials at 800 steps, where not yet judged."""
+    first, more = (finished[name] for name in ("tuning-twice", "tuning-twice-more"))
+    best = trials.chosen({**first, "runs": [*first["runs"], *more["runs"]]})
+    known = trials.settings(finished["twice-tuned"])
+    return [one for one in best if one["arm"].endswith("ADMM") and one not in known]
 
 
 def judging(name: str, question: str, pick: Callable[[Mapping[str, Any]], list[dict]]) -> Trial:
@@ -422,6 +440,16 @@ TRIALS = [
         "And how accurate are they then?",
         lambda finished: at_best(finished, 0.1, ARMS, "tuning-twice"),
     ),
+    tuning(
+        "tuning-twice-more",
+        "And which suit single weights by ADMM, and does a lower rho suit ALCS?",
+        [
+            one | {"rounds": 2 * ROUNDS}
+            for arm, rho in (("groups, ADMM", LOWER), ("unstructured, ADMM", [*LOWER, 0.25, 1]))
+            for one in options(arm, lr=[*RATES[1:], FASTER[0]], stage=[ROUNDS], rho=rho)
+        ],
+    ),
+    judging("twice-more", "And how accurate are these?", by_both),
 ]
 
 if __name__ == "__main__":
