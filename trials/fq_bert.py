@@ -22,9 +22,9 @@ scales of rows keep the rates of "rates".
 
 Rule for a scale for each row and for the ablation's arm, fine-tuned at rates of their own, written
 before these runs: four rates on both tuning seeds, the next one where the best stands at an end, of
-equal means the lower rate; then the five judged seeds. An order of rows and 4 bits with a tuned MAX,
-with the largest weight, or of rows and float, is told if the paired 95 % interval of the difference
-leaves out 0. The ablation's rule is that of before, at these rates.
+equal means the lower rate; then the five judged seeds. An order of rows and 4 bits with a tuned
+MAX, with the largest weight, or of rows and float, is told if the paired 95 % interval of the
+difference leaves out 0. The ablation's rule is that of before, at these rates.
 """
 
 import repro  # first: caps threads and instruction set
