@@ -50,6 +50,7 @@ DEPTH, EPOCHS, MORE = 2, 8, 6
 NETLISTS = (1, 4)  # stored, to be simulated by the chapter
 RATES = [0.0001, 0.0003, 0.001]
 HIGHER = [0.003]  # where the best of the three stands at the end
+NEXT = [0.01]  # where the best of the four does, by both seeds
 ARMS = {
     "float": fq.FLOAT,
     "8 bits": fq.Spec(8),
@@ -155,8 +156,8 @@ TUNE, JUDGE = range(100, 102), range(102, 107)
 def over_both(finished: Mapping[str, Any]) -> dict[str, list[float]]:
     """The best rates of each arm by the mean over both seeds: several where means are equal."""
     found: dict[str, dict[float, list[float]]] = {arm: {} for arm in TUNED}
-    for name in ("rates", "high", "again"):
-        for run in finished[name]["runs"]:
+    for name in ("rates", "high", "again", "higher"):
+        for run in finished[name]["runs"] if name in finished else ():
             rates = found[run["settings"]["arm"]]
             rates.setdefault(run["settings"]["lr"], []).append(run["measured"]["accuracy"])
     means = {
@@ -167,6 +168,12 @@ def over_both(finished: Mapping[str, Any]) -> dict[str, list[float]]:
         arm: [lr for lr in sorted(rates) if rates[lr] == max(rates.values())]
         for arm, rates in means.items()
     }
+
+
+def at_the_end(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Arms whose best of four rates by both seeds is the highest, at the next one."""
+    arms = [arm for arm, rates in over_both(finished).items() if HIGHER[-1] in rates]
+    return grid(arm=arms, lr=NEXT, epochs=[MORE], start_lr=[start_rate(finished)])
 
 
 def others(finished: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -251,26 +258,12 @@ TRIALS = [
         TUNE[:1],
     ),
     Trial(
-        "rates-rows",
-        "Which rate suits the fine-tuning with a scale for each row?",
+        "higher",
+        "And the next rate, where the best of four stands at the end?",
         trained,
         QUANTITIES,
-        lambda finished: grid(
-            arm=["4 bits, rows"],
-            lr=RATES + HIGHER,
-            epochs=[MORE],
-            start_lr=[start_rate(finished)],
-        ),
+        at_the_end,
         TUNE,
-        ("lr",),
-    ),
-    Trial(
-        "rows-tuned",
-        "How accurate is it then?",
-        trained,
-        QUANTITIES,
-        lambda finished: trials.chosen(finished["rates-rows"]),
-        JUDGE,
     ),
     Trial(
         "both",
