@@ -264,7 +264,7 @@ def prune(
 
 RATES = [8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
 FASTER = [0.128, 0.256]  # for arms that want it
-LOWER = [0.0625]  # of rho
+LOWER, LOWEST = [0.0625], 0.015625  # of rho
 LATER = range(110, 115)
 ARMS = (
     "groups, ADMM",
@@ -447,6 +447,15 @@ TRIALS = [
             one | {"rounds": 2 * ROUNDS}
             for arm, rho in (("groups, ADMM", LOWER), ("unstructured, ADMM", [*LOWER, 0.25, 1]))
             for one in options(arm, lr=[*RATES[1:], FASTER[0]], stage=[ROUNDS], rho=rho)
+        ]
+        + [
+            one | {"rounds": 2 * ROUNDS}  # single weights' best stood at both ends
+            for arm, lr, rho in (
+                ("unstructured, ADMM", FASTER[1], LOWER[0]),
+                ("unstructured, ADMM", FASTER[0], LOWEST),
+                ("groups, ADMM", RATES[-1], LOWEST),
+            )
+            for one in options(arm, lr=[lr], stage=[ROUNDS], rho=[rho])
         ],
     ),
     judging("twice-more", "And how accurate are these?", by_both),
