@@ -264,7 +264,7 @@ def prune(
 
 RATES = [8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
 FASTER = [0.128, 0.256]  # for arms that want it
-LOWER, LOWEST = [0.0625], 0.015625  # of rho
+LOWER, LOWEST = [0.0625], [0.015625, 0.00390625]  # of rho
 LATER = range(110, 115)
 ARMS = (
     "groups, ADMM",
@@ -452,8 +452,8 @@ TRIALS = [
             one | {"rounds": 2 * ROUNDS}  # single weights' best stood at both ends
             for arm, lr, rho in (
                 ("unstructured, ADMM", FASTER[1], LOWER[0]),
-                ("unstructured, ADMM", FASTER[0], LOWEST),
-                ("groups, ADMM", RATES[-1], LOWEST),
+                *(("unstructured, ADMM", FASTER[0], rho) for rho in LOWEST),
+                *(("groups, ADMM", RATES[-1], rho) for rho in LOWEST),
             )
             for one in options(arm, lr=[lr], stage=[ROUNDS], rho=[rho])
         ],
