@@ -17,14 +17,8 @@ choose. Each arm has four rates on both tuning seeds, and its best rate is that 
 where it stands at an end, the next rate is tried on both until it does not. Where this is not the
 rate of "rates", which one seed chose, or another one has the same mean, the arm is judged at that
 rate, too, on the same five seeds ("both"), and both are shown. Comparisons of arms go by the rates
-of both seeds; with equal means they must hold at each. 12 and 24 epochs, the ablation and the
-scales of rows keep the rates of "rates".
-
-Rule for a scale for each row, fine-tuned at a rate of its own, written before its runs: four rates
-on both tuning seeds, the next one where the best stands at an end, of equal means the lower rate;
-then the five judged seeds. An order of rows and 4 bits with a tuned MAX, with the largest weight,
-or of rows and float, is told if the paired 95 % interval of the difference leaves out 0. The
-ablation's arm, for which the same was planned, keeps the rate of 4 bits: time was up.
+of both seeds; with equal means they must hold at each. 12 and 24 epochs and the ablation keep the
+rates of "rates"; scales of rows are not fine-tuned.
 """
 
 import repro  # first: caps threads and instruction set
@@ -277,28 +271,6 @@ TRIALS = [
         "ablation",
         "What do weights of 4 and activations of 8 bits cost without the other parts?",
         ["4 bits, no extras"],
-    ),
-    Trial(
-        "rates-rows",
-        "Which rate suits the fine-tuning with a scale for each row?",
-        trained,
-        QUANTITIES,
-        lambda finished: grid(
-            arm=["4 bits, rows"],
-            lr=RATES + HIGHER,
-            epochs=[MORE],
-            start_lr=[start_rate(finished)],
-        ),
-        TUNE,
-        ("lr",),
-    ),
-    Trial(
-        "rows-tuned",
-        "How accurate is it then?",
-        trained,
-        QUANTITIES,
-        lambda finished: trials.chosen(finished["rates-rows"]),
-        JUDGE,
     ),
 ]
 
