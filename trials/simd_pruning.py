@@ -264,7 +264,7 @@ def prune(
 
 RATES = [8e-3, 1.6e-2, 3.2e-2, 6.4e-2]
 FASTER = [0.128, 0.256]  # for arms that want it
-LOWER, LOWEST = [0.0625], [0.015625, 0.00390625]  # of rho
+LOWER, LOWEST = [0.0625], [0.015625, 0.00390625, 0.0009765625]  # of rho
 LATER = range(110, 115)
 ARMS = (
     "groups, ADMM",
