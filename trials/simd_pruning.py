@@ -449,7 +449,7 @@ TRIALS = [
             for one in options(arm, lr=[*RATES[1:], FASTER[0]], stage=[ROUNDS], rho=rho)
         ]
         + [
-            one | {"rounds": 2 * ROUNDS}  # single weights' best stood at both ends
+            one | {"rounds": 2 * ROUNDS}  # the best of single weights stood at both ends
             for arm, lr, rho in (
                 ("unstructured, ADMM", FASTER[1], LOWER[0]),
                 *(("unstructured, ADMM", FASTER[0], rho) for rho in LOWEST),
