@@ -67,6 +67,9 @@ to 106 are known from 40 and 80 epochs, the tuning seeds from 40):
 - Not repeated, with the numbers of the rounds before: AdaSGN over four networks, learning on, a
   second training twice as long.
 - If the clock cuts the runs, the last seeds go, in their order, each with all its arms.
+- Added while rates were tuned, before any of these networks was judged: if the clock leaves time,
+  seeds from 107 on are judged, too, each with all its arms, as many as end before it; then all of
+  them decide. Plateaus stay with 100 to 106, which alone have 80 epochs.
 """
 
 import repro  # first: caps threads and instruction set
