@@ -71,9 +71,10 @@ to 106 are known from 40 and 80 epochs, the tuning seeds from 40):
   seeds from 107 on are judged, too, each with all its arms, as many as end before it; then all of
   them decide. Plateaus stay with 100 to 106, which alone have 80 epochs. (110 and 111 tune,
   so 109 would be the last. When 100 to 103 were judged, and their numbers seen, the clock was found
-  to leave time for 107 and 108 alone.)
-- No half was better, so no quarter was tried. All best rates are then the highest of their grid;
-  whether the double suits the tuning seeds better was to be asked last, and the clock cut it.
+  to leave time for 107 and 108 alone. Numbers were looked at after two, four, six and seven seeds.)
+- No half was better, by the mean of both seeds, so no quarter was tried. All best rates are then
+  the highest of their grid; whether the double suits the tuning seeds better was to be asked last,
+  and the clock cut it.
 """
 
 import repro  # first: caps threads and instruction set
