@@ -26,6 +26,7 @@ A rate tuned at 400 steps may be too high at 3200. "halved" asks it for float, {
 whose half scores higher runs 3200 steps at it, too ("doubled, halved"), and the pairs of the three
 are then decided at the rates so chosen, with both shown. Plateaus are about the old rates alone.
 Plain {0,1} and 2 bits are not tuned again. The clock cuts the last trials as a whole, never a seed.
+What came of it: no half scored higher, so "doubled, halved" had nothing to run.
 """
 
 import repro  # first: caps threads and instruction set
@@ -112,13 +113,6 @@ def halves(finished: Mapping[str, Any]) -> list[dict]:
     """The arms of "doubled" at their best rates and at half of them, 1600 steps."""
     old = best(DOUBLED, finished, 4 * STEPS)
     return [one | {"lr": one["lr"] * factor} for one in old for factor in (1, 0.5)]
-
-
-def halved(finished: Mapping[str, Any]) -> list[dict]:
-    """The arms whose half of the rate scored higher, 3200 steps."""
-    old = {one["arm"]: one["lr"] for one in best(DOUBLED, finished)}
-    found = trials.chosen(finished["halved"])
-    return [one | {"steps": 8 * STEPS} for one in found if one["lr"] < old[one["arm"]]]
 
 
 def like(arm: str, steps: int, finished: Mapping[str, Any]) -> list[dict]:
@@ -265,14 +259,6 @@ TRIALS = [
         halves,
         TUNE,
         ("lr",),
-    ),
-    Trial(
-        "doubled, halved",
-        "What do 3200 steps give at half of the rate, where that is better after 1600?",
-        measure,
-        QUANTITIES,
-        halved,
-        JUDGE[:3],
     ),
     Trial(
         "doubled, {0,1}",
