@@ -26,9 +26,9 @@ A rate tuned at 400 steps may be too high at 3200. "halved" asks it for float, {
 whose half scores higher runs 3200 steps at it, too ("doubled, halved"), and the pairs of the three
 are then decided at the rates so chosen, with both shown. Plateaus are about the old rates alone.
 Plain {0,1} and 2 bits are not tuned again. The clock cuts the last trials as a whole, never a seed.
-What came of it: no half scored higher, so "doubled, halved" had nothing to run. The clock cut 2
-bits and, against the rule, seed 104 of plain {0,1}, with two of its runs read; these are stored,
-since they speak against a finding of the page, and decide nothing.
+What came of it: no half scored higher, so "doubled, halved" had nothing to run. 2 bits
+and seed 104 of plain {0,1} were first cut by the clock, with two runs of plain {0,1} read, and
+taken up again under the same rule, before any other of their runs.
 """
 
 import repro  # first: caps threads and instruction set
@@ -268,7 +268,15 @@ TRIALS = [
         measure,
         QUANTITIES,
         [PLAIN | {"steps": 8 * STEPS}],
-        JUDGE[:2],
+        JUDGE[:3],
+    ),
+    Trial(
+        "doubled, bits",
+        "Are 1600 steps a plateau for 2 bits?",
+        measure,
+        QUANTITIES,
+        lambda finished: like("{-1,+1}, 2 bits", 8 * STEPS, finished),
+        JUDGE[:3],
     ),
 ]
 
