@@ -67,6 +67,9 @@ def test_engines_refuse_what_they_cannot_run(bnn):
     for axes in (a[0], a[None]):
         with pytest.raises(ValueError, match=r"expected codes \(N, C, H, W\), filters"):
             bnn.engine(axes, bnn.stored(w, 1))
+    for codes in (a.astype(float), a + np.nan):
+        with pytest.raises(TypeError, match="whole numbers, got float64"):
+            bnn.engine(codes, bnn.stored(w, 1))
 
 
 @pytest.mark.parametrize(("w", "mode"), [(2, 1), (-1, 0), (1, 2), (1, 3)])
