@@ -32,6 +32,11 @@ the paired 95 % interval of its difference from the better of filters and single
 gradually or by ADMM (that of highest mean), leaves out 0; gradual and one-shot groups, and single
 weights by ADMM, are compared in the same way beside it. No setting is chosen anew. Seed by seed, so
 that the clock cuts the last seeds for all arms; with fewer than three, nothing is said.
+
+Rule for "no-pull", written before its runs but for one (seed 110, single weights: 94.5 %): does
+ADMM pull at the rho that 800 steps chose? Both arms by ADMM as judged there, with rho 0 in place of
+theirs and nothing else changed. The penalty earns its place in an arm if the paired 95 % interval
+of what it gains lies above 0; otherwise five seeds do not tell.
 """
 
 import repro  # first: caps threads and instruction set
@@ -340,6 +345,12 @@ def doubled(finished: Mapping[str, Any]) -> list[dict]:
     return [one | {"stage": 2 * one["stage"], "rounds": 2 * one["rounds"]} for one in made]
 
 
+def unpulled(finished: Mapping[str, Any]) -> list[dict]:
+    """The arms by ADMM as they were judged at 800 steps, without a penalty."""
+    made = [s for name in ("twice-tuned", "twice-more") for s in trials.settings(finished[name])]
+    return [one | {"rho": 0} for one in made if one["arm"].endswith("ADMM")]
+
+
 def judging(name: str, question: str, pick: Callable[[Mapping[str, Any]], list[dict]]) -> Trial:
     """A trial that judges arms with what another one chose."""
     return Trial(name, question, prune, QUANTITIES, pick, LATER)
@@ -476,6 +487,7 @@ TRIALS = [
     ),
     judging("twice-more", "And how accurate are these?", by_both),
     judging("four-times", "And at 10 %, with twice as many steps again?", doubled),
+    judging("no-pull", "How accurate are the arms by ADMM after 800 without a penalty?", unpulled),
 ]
 
 if __name__ == "__main__":
