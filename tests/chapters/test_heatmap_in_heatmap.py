@@ -79,6 +79,40 @@ def test_points_outside_are_refused(chapter, wrong):
         chapter.encode(torch.tensor([wrong]), 16)
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda c: c.split(torch.zeros(4, 3), 8), r"floats \(\.\.\., 2\), got .*\(4, 3\)"),
+        (lambda c: c.split(torch.zeros(4, 2, dtype=torch.int64), 8), "floats .* got torch.int64"),
+        (lambda c: c.split(torch.tensor(1.0), 8), "floats"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, 0), "above 0, got 8, 0, 1.5, 1.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, 4, 0.0), "above 0, got 8, 4, 0.0, 1.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, sigma_d=-1.0), "above 0, got 8, 8, 1.5, -1.0"),
+        (lambda c: c.csc(torch.zeros(2, 4, 4), torch.zeros(1, 4, 4)), r"got \[2, 4, 4\] and \[1"),
+        (lambda c: c.csc(torch.zeros(2, 2, 8), torch.zeros(2, 4, 4)), "one shape twice"),
+        (lambda c: c.taylor(torch.rand(3, 4, 6)), r"square maps .* got \(3, 4, 6\)"),
+        (lambda c: c.quarter(torch.rand(6, 4)), "square maps"),
+        (lambda c: c.Pointer("both"), "map, soft, offset, mse or csc, got 'both'"),
+        (lambda c: c.Pointer("map")(torch.zeros(2, 1, 40, 64)), r"\(2, 1, 40, 64\): pad"),
+        (lambda c: c.Pointer("map")(torch.zeros(2, 1, 64, 40)), r"\(2, 1, 64, 40\): pad"),
+        (lambda c: c.Pointer("map")(torch.zeros(2, 3, 64, 64)), r"got \(2, 3, 64, 64\)"),
+        (lambda c: c.Pointer("map")(torch.zeros(64, 64)), r"got \(64, 64\)"),
+    ],
+)
+def test_bad_input_is_refused_by_what_was_expected(chapter, call, expected):
+    with pytest.raises(ValueError, match=expected):
+        call(chapter)
+
+
+@pytest.mark.parametrize("kind", ["map", "soft", "offset", "mse", "csc"])
+@pytest.mark.parametrize("wrong", [(1, 4, 2), (2, 3, 2), (2, 4, 3), (4, 2)])
+def test_points_that_do_not_belong_to_the_maps_are_refused(chapter, kind, wrong):
+    net = chapter.Pointer(kind, N=4, C=6, D=4)
+    answer = net(torch.zeros(2, 1, 32, 32))
+    with pytest.raises(ValueError, match=r"points \[2, 4, 2\] for these maps"):
+        chapter.pointer_loss(net, answer, torch.ones(wrong))
+
+
 def test_no_points_at_all(chapter):
     integer, decimal = chapter.encode(torch.zeros(0, 2), 16)
     assert chapter.decode(integer, decimal).shape == (0, 2)
