@@ -77,7 +77,7 @@ regression there if offset regression less it is above 0 (95 % interval), and at
 to 128 epochs saves, in the mean, less than half of that interval.
 
 For want of time 3 and 4 were cut before any of their runs. The first five seeds of 2 ran first, and
-the other three by the clock alone, begun before any result of CSC was read.
+the other three by the clock alone, as was settled before any result of CSC was read.
 """
 
 import repro  # first: caps threads and instruction set
