@@ -76,8 +76,9 @@ Newton's step is above 0, below 0 or holds it (95 % interval): one map is nearer
 regression there if offset regression less it is above 0 (95 % interval), and at its plateau if 64
 to 128 epochs saves, in the mean, less than half of that interval.
 
-For want of time 3 and 4 were cut before any of their runs. The first five seeds of 2 ran first, and
-the other three by the clock alone, as was settled before any result of CSC was read.
+For want of time 3 and 4 were first cut before any of their runs, and taken up, as they stand, when
+the results of 1 and 2 were known. The first five seeds of 2 ran first, and the other three by the
+clock alone, as was settled before any result of CSC was read.
 """
 
 import repro  # first: caps threads and instruction set
@@ -242,15 +243,19 @@ def longest(finished: Mapping[str, Stored]) -> list[dict]:
     return [{**setting, "epochs": 2 * LONG} for setting in arms]
 
 
-def doubled(finished: Mapping[str, Stored]) -> list[dict]:
-    """Offset regression and CSC at their rates of 32 epochs, for 128."""
-    arms = [setting for setting in best_long(finished) if setting["arm"] in ("offset", "csc")]
-    return [{**setting, "epochs": 4 * LONG} for setting in arms]
+def doubled(arms: tuple[str, ...], finished: Mapping[str, Stored]) -> list[dict]:
+    """Arms at their rates of 32 epochs, for 128."""
+    return [{**one, "epochs": 4 * LONG} for one in best_long(finished) if one["arm"] in arms]
 
 
 def half_longer(finished: Mapping[str, Stored]) -> list[dict]:
     """Both kinds of decimal map at the weight that suits either best, for 64 epochs."""
     return [{**setting, "epochs": 2 * LONG} for setting in both_at_half(finished)]
+
+
+def best_map_long(finished: Mapping[str, Stored]) -> list[dict]:
+    """The map alone at its best rate of 32 epochs."""
+    return chosen(finished["reading-32"])
 
 
 def best_map(finished: Mapping[str, Stored]) -> list[dict]:
@@ -440,7 +445,7 @@ TRIALS = [
         "Does the gap last at twice 64 epochs, and do both arms reach their plateaus?",
         judge,
         JUDGED,
-        doubled,
+        partial(doubled, ("offset", "csc")),
         seeds=range(102, 107),
     ),
     Trial(
@@ -450,6 +455,31 @@ TRIALS = [
         JUDGED,
         half_longer,
         seeds=range(107, 115),
+    ),
+    Trial(
+        "soft-128",
+        "And the trained soft-argmax at 128 epochs?",
+        judge,
+        JUDGED,
+        partial(doubled, ("soft",)),
+        seeds=range(102, 107),
+    ),
+    Trial(
+        "reading-32",
+        "Which rate suits the map alone at 32 epochs, and which way of reading it?",
+        read,
+        READ,
+        grid(arm=["map"], lr=[0.02, 0.04, 0.08, 0.16], epochs=[LONG]),
+        seeds=[100, 101],
+        choose=("lr",),
+    ),
+    Trial(
+        "readers-32",
+        "How far from the truth are landmarks read from the map alone after 32 epochs?",
+        read,
+        READ,
+        best_map_long,
+        seeds=range(102, 107),
     ),
 ]
 
