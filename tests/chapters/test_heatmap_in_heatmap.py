@@ -86,17 +86,26 @@ def test_points_outside_are_refused(chapter, wrong):
         (lambda c: c.split(torch.zeros(4, 2, dtype=torch.int64), 8), "floats .* got torch.int64"),
         (lambda c: c.split(torch.tensor(1.0), 8), "floats"),
         (lambda c: c.encode(torch.zeros(1, 2), 8, 0), "above 0, got 8, 0, 1.5, 1.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 0), "above 0, got 0, 8, 1.5, 1.0"),
         (lambda c: c.encode(torch.zeros(1, 2), 8, 4, 0.0), "above 0, got 8, 4, 0.0, 1.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, 4, math.nan), "above 0, got 8, 4, nan, 1.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, sigma_d=0.0), "above 0, got 8, 8, 1.5, 0.0"),
+        (lambda c: c.encode(torch.zeros(1, 2), 8, sigma_d=math.nan), "got 8, 8, 1.5, nan"),
         (lambda c: c.encode(torch.zeros(1, 2), 8, sigma_d=-1.0), "above 0, got 8, 8, 1.5, -1.0"),
         (lambda c: c.csc(torch.zeros(2, 4, 4), torch.zeros(1, 4, 4)), r"got \[2, 4, 4\] and \[1"),
-        (lambda c: c.csc(torch.zeros(2, 2, 8), torch.zeros(2, 4, 4)), "one shape twice"),
+        (lambda c: c.csc(torch.zeros(2, 2, 8), torch.zeros(2, 4, 4)), "D, D. twice"),
+        (lambda c: c.csc(torch.zeros(4), torch.zeros(4)), r"twice, got \[4\] and \[4\]"),
         (lambda c: c.taylor(torch.rand(3, 4, 6)), r"square maps .* got \(3, 4, 6\)"),
         (lambda c: c.quarter(torch.rand(6, 4)), "square maps"),
+        (lambda c: c.peak(torch.full((2, 3, 3), math.nan)), "a map holds NaN"),
+        (lambda c: c.taylor(torch.full((4, 4), math.nan)), "a map holds NaN"),
+        (lambda c: c.decode(torch.zeros(4, 4), torch.full((2, 2), math.nan)), "a map holds NaN"),
         (lambda c: c.Pointer("both"), "map, soft, offset, mse or csc, got 'both'"),
         (lambda c: c.Pointer("map")(torch.zeros(2, 1, 40, 64)), r"\(2, 1, 40, 64\): pad"),
         (lambda c: c.Pointer("map")(torch.zeros(2, 1, 64, 40)), r"\(2, 1, 64, 40\): pad"),
         (lambda c: c.Pointer("map")(torch.zeros(2, 3, 64, 64)), r"got \(2, 3, 64, 64\)"),
         (lambda c: c.Pointer("map")(torch.zeros(64, 64)), r"got \(64, 64\)"),
+        (lambda c: c.Pointer("map")(torch.zeros(2, 1, 64, 0)), r"got \(2, 1, 64, 0\)"),
     ],
 )
 def test_bad_input_is_refused_by_what_was_expected(chapter, call, expected):
@@ -111,6 +120,8 @@ def test_points_that_do_not_belong_to_the_maps_are_refused(chapter, kind, wrong)
     answer = net(torch.zeros(2, 1, 32, 32))
     with pytest.raises(ValueError, match=r"points \[2, 4, 2\] for these maps"):
         chapter.pointer_loss(net, answer, torch.ones(wrong))
+    with pytest.raises(ValueError, match=r"finite points in cells, got nan to nan"):
+        chapter.pointer_loss(net, answer, torch.full((2, 4, 2), math.nan))
 
 
 def test_no_points_at_all(chapter):
