@@ -232,6 +232,10 @@ def test_the_newton_step_is_limited_to_a_cell(chapter):
     maps = F.pad(saddle[None], (2, 2, 2, 2), value=1e-3)
     assert ((chapter.taylor(maps) - 3.5).abs() <= 1).all()
     assert (chapter.taylor(torch.zeros(1, 4, 4)) == 0.5).all()
+    # A ridge along the diagonal: the parabola's top lies two cells away, the answer stops at one.
+    ridge = torch.tensor([[-0.05, -0.6, -1.95], [-0.6, 0.0, -0.4], [-1.95, -0.4, -0.05]])
+    maps = F.pad(ridge.double().exp(), (2, 2, 2, 2), value=math.exp(-9.0))[None]
+    assert (chapter.taylor(maps) == 4.5).all()
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0])
@@ -393,3 +397,9 @@ def test_the_trunk_keeps_a_quarter_of_the_side(chapter):
     assert trunk(x).shape == (2, 5, 12, 16)
     assert torch.allclose(trunk(x)[1:], trunk(x[1:]), atol=1e-6)
     assert sum(w.numel() for w in trunk.parameters()) == 5 * 16 + 6 * 25 * 9 + 7 * 2 * 5
+    with torch.no_grad():  # a middle that says nothing leaves both detours
+        for w in trunk.middle.parameters():
+            w.zero_()
+        a = trunk.stem(x)
+        half = F.interpolate(trunk.up[0](trunk.down[0](a)), scale_factor=2)
+        assert torch.allclose(trunk(x), trunk.up[1](a + half), atol=1e-6)
