@@ -624,9 +624,14 @@ def third_firsts(finished: Finished) -> list[dict]:
     return chosen(finished["third-alone"])
 
 
+def third_first_rates(finished: Finished) -> str:
+    """These rates, with spaces between them."""
+    return " ".join(str(one["lr"]) for one in third_firsts(finished))
+
+
 def after_longest(finished: Finished, *arms: tuple[str, float, float]) -> list[dict]:
     """Arms, each with its `which` and its rate, on these networks at rest."""
-    shared = {"rates": " ".join(str(one["lr"]) for one in third_firsts(finished))}
+    shared = {"rates": third_first_rates(finished)}
     return [one | shared for one in at_rest(finished, LONGEST, *arms)]
 
 
@@ -652,7 +657,7 @@ def third_heads(finished: Finished) -> list[dict]:
 
 def third_cascades(finished: Finished) -> list[dict]:
     """The cascade of these six over the costs allowed."""
-    shared = {"length": LONGEST, "rates": after_longest(finished, ("", 0, 0))[0]["rates"]}
+    shared = {"length": LONGEST, "rates": third_first_rates(finished)}
     return [{"arm": "cascade", "which": most} | shared for most in ALLOWED]
 
 

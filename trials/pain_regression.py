@@ -70,6 +70,12 @@ MAIN = (
     "l1+center+balanced",
     "released centres",
 )
+#: Arms with one step disturbed, and which they disturb.
+DISTURBED = {
+    "slow centres": "smooth+center",
+    "shuffled levels": "smooth+center",
+    "permuted sampling": "l1+center+balanced",
+}
 LASTING = ("smooth", "smooth+center", "l1+center", "l1+center+balanced")
 STARTS = ("scratch", "identity", "expression", "early layers", "permuted identity", "landmarks")
 
@@ -231,26 +237,12 @@ def verify(seed: int, arm: str) -> dict[str, float]:
     return {"eer": 100 * eer((z @ z.T).numpy(), drawn.identity)}
 
 
-def best(arms: Sequence[str], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
-    """Arms at their best rates."""
-    found = chosen(finished["rates"])
-    return [{**setting, "epochs": epochs} for setting in found if setting["arm"] in arms]
-
-
-def misses(finished: Mapping[str, Stored]) -> list[dict]:
-    """Three arms with one step disturbed, at the rate of the arm they disturb."""
-    rate = {setting["arm"]: setting["lr"] for setting in best(MAIN, EPOCHS, finished)}
-    of = dict.fromkeys(("slow centres", "shuffled levels"), "smooth+center")
-    of["permuted sampling"] = "l1+center+balanced"
-    return [{"arm": arm, "lr": rate[base], "epochs": EPOCHS} for arm, base in of.items()]
-
-
-def lasting(arms: Sequence[str], epochs: int, finished: Mapping[str, Stored]) -> list[dict]:
-    """Arms at their best rates of 32 epochs, and disturbed ones at the rate of their own arm."""
-    rate = {setting["arm"]: setting["lr"] for setting in chosen(finished["lasting rates"])}
-    rate["permuted sampling"] = rate["l1+center+balanced"]
-    rate["shuffled levels"] = rate["smooth+center"]
-    return [{"arm": arm, "lr": rate[arm], "epochs": epochs} for arm in arms]
+def at_best(
+    name: str, arms: Sequence[str], epochs: int, finished: Mapping[str, Stored]
+) -> list[dict]:
+    """Arms at the best rates of a trial, disturbed ones at the rate of the arm they disturb."""
+    rate = {setting["arm"]: setting["lr"] for setting in chosen(finished[name])}
+    return [{"arm": arm, "lr": rate[DISTURBED.get(arm, arm)], "epochs": epochs} for arm in arms]
 
 
 def started(finished: Mapping[str, Stored]) -> list[dict]:
@@ -350,10 +342,17 @@ TRIALS = [
         "How far from the level are predictions for a subject left out?",
         judge,
         SIX,
-        partial(best, MAIN, EPOCHS),
+        partial(at_best, "rates", MAIN, EPOCHS),
         seeds=range(100, 125),
     ),
-    Trial("misses", "And with one step disturbed?", judge, SIX, misses, seeds=range(100, 125)),
+    Trial(
+        "misses",
+        "And with one step disturbed?",
+        judge,
+        SIX,
+        partial(at_best, "rates", tuple(DISTURBED), EPOCHS),
+        seeds=range(100, 125),
+    ),
     Trial(
         "verification",
         "Can a start tell people apart?",
@@ -393,7 +392,12 @@ TRIALS = [
         "What does balanced sampling do at that length, by subject?",
         judge,
         SIX,
-        partial(lasting, ("l1+center", "l1+center+balanced", "permuted sampling"), 4 * EPOCHS),
+        partial(
+            at_best,
+            "lasting rates",
+            ("l1+center", "l1+center+balanced", "permuted sampling"),
+            4 * EPOCHS,
+        ),
         seeds=range(100, 125),
     ),
     Trial(
@@ -401,7 +405,7 @@ TRIALS = [
         "And at twice that?",
         judge,
         SIX,
-        partial(lasting, ("l1+center", "l1+center+balanced"), 8 * EPOCHS),
+        partial(at_best, "lasting rates", ("l1+center", "l1+center+balanced"), 8 * EPOCHS),
         seeds=range(100, 125),
     ),
     Trial(
@@ -409,7 +413,9 @@ TRIALS = [
         "And center loss with smooth L1?",
         judge,
         SIX,
-        partial(lasting, ("smooth", "smooth+center", "shuffled levels"), 4 * EPOCHS),
+        partial(
+            at_best, "lasting rates", ("smooth", "smooth+center", "shuffled levels"), 4 * EPOCHS
+        ),
         seeds=range(100, 125),
     ),
 ]

@@ -339,16 +339,21 @@ def by_both(finished: Mapping[str, Any]) -> list[dict]:
     return [one for one in best if one["arm"].endswith("ADMM") and one not in known]
 
 
+def at_800(finished: Mapping[str, Any]) -> list[dict]:
+    """The arms as they were judged at 800 steps."""
+    return [s for name in ("twice-tuned", "twice-more") for s in trials.settings(finished[name])]
+
+
 def doubled(finished: Mapping[str, Any]) -> list[dict]:
-    """The arms as they were judged at 800 steps, all their stages twice as long."""
-    made = [s for name in ("twice-tuned", "twice-more") for s in trials.settings(finished[name])]
-    return [one | {"stage": 2 * one["stage"], "rounds": 2 * one["rounds"]} for one in made]
+    """These arms, all their stages twice as long."""
+    return [
+        one | {"stage": 2 * one["stage"], "rounds": 2 * one["rounds"]} for one in at_800(finished)
+    ]
 
 
 def unpulled(finished: Mapping[str, Any]) -> list[dict]:
-    """The arms by ADMM as they were judged at 800 steps, without a penalty."""
-    made = [s for name in ("twice-tuned", "twice-more") for s in trials.settings(finished[name])]
-    return [one | {"rho": 0} for one in made if one["arm"].endswith("ADMM")]
+    """Those by ADMM, without a penalty."""
+    return [one | {"rho": 0} for one in at_800(finished) if one["arm"].endswith("ADMM")]
 
 
 def judging(name: str, question: str, pick: Callable[[Mapping[str, Any]], list[dict]]) -> Trial:
